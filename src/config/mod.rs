@@ -1,0 +1,167 @@
+//! `wsfix.yaml`, environment and flags into one valid [`Config`].
+//!
+//! Has no AWS in it and does no work: what it hands out is complete and checked.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::secret::Secret;
+
+/// Everything that a command needs to know, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Which account, and how to reach it.
+    pub connection: Connection,
+    /// Name of the stack, the value of the ownership tag.
+    pub stack: String,
+    /// The execution role: a name or an ARN. `None`: find one.
+    pub existing_role: Option<String>,
+    /// The table of connections.
+    pub table: String,
+    /// The Lambda function.
+    pub function: Function,
+    /// The WebSocket API with its stage and routes.
+    pub api: Api,
+    /// Retention of the function's log group in days; one of the values that CloudWatch Logs accepts.
+    pub log_retention_days: i32,
+    /// How replies travel.
+    pub reply: Reply,
+    /// Base URL of the backend: https, or http on loopback; without a trailing slash. Needed by `provision` and `plan`.
+    pub backend_url: Option<String>,
+    /// Longest time in seconds that the backend may take for one message; below the function's timeout.
+    pub backend_timeout_seconds: u32,
+    /// What a token must be.
+    pub jwt: Jwt,
+    /// Key that signs the requests to the backend.
+    pub signing_key: Option<Secret>,
+    /// `Origin`s that may connect; empty: any.
+    pub allowed_origins: Vec<String>,
+    /// A handshake without an `Origin` is refused.
+    pub require_origin: bool,
+    /// Seconds that a stored session may be kept in memory; 0: read for every message.
+    pub session_cache_seconds: u32,
+    /// The person's own tags, on everything that can be tagged.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Which account, and how to reach it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Connection {
+    /// `None`: as the SDK finds it.
+    pub region: Option<String>,
+    /// A profile of the AWS configuration files.
+    pub profile: Option<String>,
+    /// Another endpoint for every service: the local cloud, or an emulator.
+    pub endpoint_url: Option<String>,
+}
+
+/// The Lambda function.
+#[derive(Clone, Debug)]
+pub struct Function {
+    /// Its name, up to 64 letters, digits, `-` and `_`.
+    pub name: String,
+    /// The processor that it runs on.
+    pub architecture: Architecture,
+    /// Memory in MB, 128 to 10240.
+    pub memory_mb: i32,
+    /// Time limit in seconds, 1 to 28 (API Gateway gives up after 29).
+    pub timeout_seconds: i32,
+    /// A handler of one's own: a zip, or an ELF file.
+    pub handler: Option<PathBuf>,
+    /// More environment variables.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// The processor that a function runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Architecture {
+    /// AWS Graviton.
+    Arm64,
+    /// Intel and AMD.
+    X86_64,
+}
+
+impl Architecture {
+    /// As AWS writes it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Arm64 => "arm64",
+            Self::X86_64 => "x86_64",
+        }
+    }
+}
+
+/// The WebSocket API with its stage and routes.
+#[derive(Clone, Debug)]
+pub struct Api {
+    /// Its name.
+    pub name: String,
+    /// What picks a message's route, such as `$request.body.action`.
+    pub route_selection_expression: String,
+    /// Route keys besides `$connect`, `$disconnect` and `$default`; none starts with `$`, none twice, sorted.
+    pub routes: Vec<String>,
+    /// The stage's name.
+    pub stage: String,
+    /// Handshakes per second and burst.
+    pub connect_throttle: Throttle,
+    /// Messages per second and burst, for every other route.
+    pub message_throttle: Throttle,
+}
+
+/// A limit of API Gateway: a steady rate, and a burst above it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Throttle {
+    /// Requests per second, at least 1.
+    pub rate: u32,
+    /// Requests at once, at least 1.
+    pub burst: u32,
+}
+
+/// How replies travel from the handler to the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// `management-api`, unless the role is known not to allow it.
+    Auto,
+    /// Posted to `@connections`.
+    ManagementApi,
+    /// Returned by the function.
+    RouteResponse,
+}
+
+/// What a token must be.
+#[derive(Clone, Debug)]
+pub struct Jwt {
+    /// The key that signs tokens. Needed by `provision` and `plan`.
+    pub secret: Option<SecretSource>,
+    /// The claim that must equal `sessionId`.
+    pub session_claim: Option<String>,
+    /// The `iss` that is required.
+    pub issuer: Option<String>,
+    /// The `aud` that is required.
+    pub audience: Option<String>,
+    /// Seconds that clocks may differ, 0 to 300.
+    pub leeway_seconds: u32,
+    /// Where a token may come from; not empty.
+    pub token_from: Vec<TokenFrom>,
+}
+
+/// Where a token may come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenFrom {
+    /// `?token=`
+    Query,
+    /// `Sec-WebSocket-Protocol: wsfix.jwt, <token>`
+    Subprotocol,
+}
+
+/// A secret, or where the handler finds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    /// Read already: from the environment, a file or standard input.
+    Value(Secret),
+    /// `ssm:NAME`: read by the handler.
+    Ssm(String),
+    /// `secretsmanager:ID`: read by the handler.
+    SecretsManager(String),
+}

@@ -1,0 +1,116 @@
+//! Names that both sides share: the tool writes them into the account, the handler reads them there.
+
+/// Environment variables of the function.
+pub mod env {
+    /// The table of connections.
+    pub const TABLE_NAME: &str = "TABLE_NAME";
+    /// The backend's base URL. The name is kept for hosts other than App Runner too.
+    pub const APP_RUNNER_URL: &str = "APP_RUNNER_URL";
+    /// The shared secret that signs tokens (HS256).
+    pub const JWT_SECRET: &str = "JWT_SECRET";
+    /// Where the secret is kept instead: `ssm:NAME` or `secretsmanager:ID`.
+    pub const JWT_SECRET_REF: &str = "JWT_SECRET_REF";
+    /// The API's host: `{apiId}.execute-api.{region}.{suffix}`.
+    pub const DOMAIN_NAME: &str = "DOMAIN_NAME";
+    /// The stage's name.
+    pub const STAGE: &str = "STAGE";
+    /// How replies travel: `management-api` or `route-response`.
+    pub const REPLY: &str = "WSFIX_REPLY";
+    /// Base URL of `@connections`, stage included, where it is not `https://{DOMAIN_NAME}/{STAGE}`.
+    pub const MANAGEMENT_URL: &str = "WSFIX_MANAGEMENT_URL";
+    /// Key of the signature on requests to the backend; one or two, separated by a comma (rotation).
+    pub const SIGNING_KEY: &str = "WSFIX_SIGNING_KEY";
+    /// The claim that must equal `sessionId`.
+    pub const SESSION_CLAIM: &str = "WSFIX_SESSION_CLAIM";
+    /// The `iss` that a token must have.
+    pub const ISSUER: &str = "WSFIX_ISSUER";
+    /// The `aud` that a token must have (one of its values).
+    pub const AUDIENCE: &str = "WSFIX_AUDIENCE";
+    /// Seconds that clocks may differ, 0 to 300.
+    pub const LEEWAY_SECONDS: &str = "WSFIX_LEEWAY_SECONDS";
+    /// Where a token may come from: `query`, `subprotocol`, separated by a comma.
+    pub const TOKEN_FROM: &str = "WSFIX_TOKEN_FROM";
+    /// `Origin`s that may connect, separated by a comma; unset: any.
+    pub const ALLOWED_ORIGINS: &str = "WSFIX_ALLOWED_ORIGINS";
+    /// `true`: a handshake without an `Origin` is refused.
+    pub const REQUIRE_ORIGIN: &str = "WSFIX_REQUIRE_ORIGIN";
+    /// Seconds that a stored session may be kept in memory; unset or 0: read for every message.
+    pub const SESSION_CACHE_SECONDS: &str = "WSFIX_SESSION_CACHE_SECONDS";
+    /// Longest time in seconds that the backend may take for one message.
+    pub const BACKEND_TIMEOUT_SECONDS: &str = "WSFIX_BACKEND_TIMEOUT_SECONDS";
+}
+
+/// Attributes of an item in the table of connections.
+pub mod item {
+    /// Hash key of the table.
+    pub const CONNECTION_ID: &str = "connectionId";
+    /// Hash key of the index.
+    pub const SESSION_ID: &str = "sessionId";
+    /// The token's `sub`.
+    pub const USER_ID: &str = "userId";
+    /// When the connection was made, epoch milliseconds as the gateway says it.
+    pub const CONNECTED_AT: &str = "connectedAt";
+    /// TTL attribute, epoch seconds.
+    pub const EXPIRES_AT: &str = "expiresAt";
+    /// The client's address.
+    pub const SOURCE_IP: &str = "sourceIp";
+    /// Until when the token allows messages, epoch seconds.
+    pub const AUTH_UNTIL: &str = "authUntil";
+}
+
+/// The index on [`item::SESSION_ID`].
+pub const SESSION_INDEX: &str = "SessionIdIndex";
+
+/// Headers and paths of the requests to the backend.
+pub mod backend {
+    /// Path of messages below the backend's base URL.
+    pub const MESSAGE_PATH: &str = "/api/ws/message";
+    /// Path of disconnects below the backend's base URL.
+    pub const DISCONNECT_PATH: &str = "/api/ws/disconnect";
+    /// The gateway's connection id.
+    pub const CONNECTION_ID: &str = "X-Connection-Id";
+    /// The stored session.
+    pub const SESSION_ID: &str = "X-Session-Id";
+    /// The gateway's request id.
+    pub const REQUEST_ID: &str = "X-Request-Id";
+    /// `t=<epoch seconds>,v1=<hex>[,v1=<hex>]`: HMAC-SHA256 over `t "." METHOD "." path "." body`.
+    pub const SIGNATURE: &str = "X-Wsfix-Signature";
+    /// Seconds that a signature's timestamp may be off.
+    pub const SIGNATURE_TOLERANCE_SECONDS: i64 = 300;
+}
+
+/// `token` and `sessionId` in the query string of the handshake.
+pub mod query {
+    /// The token.
+    pub const TOKEN: &str = "token";
+    /// The session that the client asks for.
+    pub const SESSION_ID: &str = "sessionId";
+}
+
+/// The sub-protocol that says: the next one in the list is the token.
+pub const TOKEN_SUBPROTOCOL: &str = "wsfix.jwt";
+
+/// Tag keys and the marker in descriptions: what proves that a resource is ours.
+pub mod ownership {
+    /// Tag key; its value is the stack's name.
+    pub const STACK_TAG: &str = "wsfix:stack";
+
+    /// The text in the description of the API and of the function, for accounts where tagging is denied.
+    #[must_use]
+    pub fn marker(stack: &str) -> String {
+        format!("managed-by=wsfix;stack={stack}")
+    }
+}
+
+/// The values of [`env::REPLY`].
+pub mod reply {
+    /// Posted to `@connections`; needs `execute-api:ManageConnections`.
+    pub const MANAGEMENT_API: &str = "management-api";
+    /// Returned by the function and sent by the route response; needs no permission.
+    pub const ROUTE_RESPONSE: &str = "route-response";
+}
+
+/// A connection lives at most this many seconds: API Gateway closes it then (quotas of WebSocket APIs).
+pub const MAX_CONNECTION_SECONDS: i64 = 2 * 60 * 60;
+/// Seconds that an item outlives its connection, for clocks that differ.
+pub const EXPIRY_MARGIN_SECONDS: i64 = 10 * 60;

@@ -1,0 +1,30 @@
+//! wsfix: WebSockets for HTTP-only backends.
+//!
+//! Data flows one way: config -> desired -> observed -> plan -> apply -> outputs.
+//!
+//! | module | is | may import from the crate |
+//! |---|---|---|
+//! | [`contract`] | names that the tool and the handler share | nothing |
+//! | [`secret`] | a value that cannot be printed | nothing |
+//! | [`config`] | file, flags and environment into a valid `Config` | contract, secret |
+//! | [`provision`] | makes one AWS account match a `Config` | config, contract, secret |
+//! | [`handler`] | one WebSocket event in, one response out | contract, secret |
+//! | [`verify`] | speaks WebSocket to any URL | contract, secret |
+//! | [`local`] | the local cloud: AWS as wsfix needs it, on loopback | contract |
+//! | [`cli`] | flags in, words out | config, provision, verify, local, contract, secret |
+
+pub mod contract;
+pub mod secret;
+
+#[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "cli")]
+pub mod config;
+#[cfg(feature = "handler")]
+pub mod handler;
+#[cfg(feature = "cli")]
+pub mod local;
+#[cfg(feature = "cli")]
+pub mod provision;
+#[cfg(feature = "cli")]
+pub mod verify;

@@ -1,0 +1,52 @@
+//! The record of every AWS call that the cloud answered, for tests, benchmarks and `dev -v`.
+
+use std::sync::Mutex;
+use std::time::Instant;
+
+/// One answered call.
+#[derive(Clone, Debug)]
+pub struct CallRecord {
+    /// The IAM prefix of the service: `dynamodb`, `apigateway`.
+    pub service: &'static str,
+    /// As AWS names it: `CreateTable`.
+    pub operation: String,
+    /// Who called.
+    pub caller: String,
+    /// The answer's status.
+    pub status: u16,
+    /// When it came in.
+    pub started: Instant,
+    /// When it was answered.
+    pub ended: Instant,
+}
+
+impl CallRecord {
+    /// Whether the operation may change the account.
+    #[must_use]
+    pub fn is_mutating(&self) -> bool {
+        let reads = ["Get", "List", "Describe", "Simulate", "Filter", "Query", "Scan", "Head"];
+        !reads.iter().any(|read| self.operation.starts_with(read))
+    }
+}
+
+/// Every call since the start.
+#[derive(Debug, Default)]
+pub struct Calls(Mutex<Vec<CallRecord>>);
+
+impl Calls {
+    /// Adds one.
+    pub(crate) fn record(&self, call: CallRecord) {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(call);
+    }
+
+    /// All of them, in the order in which they were answered.
+    #[must_use]
+    pub fn all(&self) -> Vec<CallRecord> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// Forgets what was recorded, to count from here.
+    pub fn clear(&self) {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
+    }
+}

@@ -1,0 +1,1 @@
+//! The services: fakes that keep state. Each has `pub(crate) async fn answer(world: &Arc<World>, call: &Call) -> Outcome`.

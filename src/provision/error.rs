@@ -1,0 +1,80 @@
+//! What can go wrong in a run. The words that a person reads are made in `cli/error.rs`, from these.
+
+use super::bundle;
+
+/// Why a pipeline did not end well.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A call failed before anything was changed.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// Something stands in the way, all of it at once; nothing was changed.
+    #[error("{} thing(s) stand in the way", .0.len())]
+    Refused(Vec<Refusal>),
+    /// The handler's binary cannot be had, or is not fit.
+    #[error(transparent)]
+    Bundle(#[from] bundle::Error),
+    /// A step failed in the middle. No new one was started, those running finished.
+    #[error("{} step(s) failed", .errors.len())]
+    Incomplete { done: Vec<String>, left: Vec<String>, errors: Vec<AwsError> },
+    /// Somebody asked to stop; what was running has finished.
+    #[error("stopped")]
+    Stopped { done: Vec<String>, left: Vec<String> },
+}
+
+/// Something that stands in the way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// `table WebSocketConnections`
+    pub resource: String,
+    /// What is found, and why it is in the way.
+    pub reason: String,
+    /// What a person can do.
+    pub remedy: String,
+}
+
+/// One call to AWS that did not succeed.
+#[derive(Debug, thiserror::Error)]
+#[error("{operation} failed for {resource}")]
+pub struct AwsError {
+    /// As AWS names it: `CreateApi`.
+    pub operation: &'static str,
+    /// What it needs: `apigateway:POST`.
+    pub iam: &'static str,
+    /// The ARN, or the name.
+    pub resource: String,
+    /// What kind of failure it is.
+    pub cause: Cause,
+    /// AWS's own code and message, secrets removed.
+    pub said: Option<String>,
+    /// To quote to AWS support.
+    pub request_id: Option<String>,
+}
+
+/// What kind of failure an [`AwsError`] is. Classified in one place, `aws.rs`, by the code and then just enough of the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// It is not there.
+    NotFound,
+    /// It is there already.
+    Exists,
+    /// Something else changes it now: wait and repeat.
+    NotReady,
+    /// Not allowed. `explicit`: a policy denies it, so that no allow helps.
+    Denied { explicit: bool },
+    /// Too many calls.
+    Throttled,
+    /// The credentials are missing, wrong or expired.
+    Credentials,
+    /// The request is wrong.
+    Invalid,
+    /// No answer.
+    Unreachable,
+    /// It took too long; the state last seen.
+    TimedOut { state: String },
+    /// It ended in a state that is final.
+    FailedState { state: String },
+    /// Anything else.
+    Other,
+}

@@ -1,0 +1,1 @@
+//! Speaks WebSocket to any URL: steps with evidence.
