@@ -165,3 +165,11 @@ pub enum SecretSource {
     /// `secretsmanager:ID`: read by the handler.
     SecretsManager(String),
 }
+
+mod error;
+mod expand;
+mod keys;
+mod sources;
+mod yaml;
+pub use error::{Errors, Excerpt, Place, Problem};
+pub use sources::{DEFAULT_FILE, Purpose, Settings, Sources, process_environment};
