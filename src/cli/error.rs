@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use crate::config::{Errors, Place, Problem};
 use crate::provision;
 use crate::provision::error::{AwsError, Cause, Refusal};
 
@@ -17,7 +18,7 @@ pub enum Error {
     /// The command line asks for something that cannot be; nothing was called.
     Usage { message: String, hint: Option<String> },
     /// The config is not valid: everything that is wrong with it.
-    Config(crate::config::Problems),
+    Config(Errors),
     /// The account, or the way there.
     Provision(Box<provision::Error>),
     /// Something on this machine.
@@ -41,7 +42,7 @@ impl Error {
     pub(crate) fn report(&self, command: &str) -> Report {
         match self {
             Self::Usage { message, hint } => Report::one(Exit::Usage, Failure::new(message).hint(hint.clone())),
-            Self::Config(problems) => Report { failures: problems.iter().map(config).collect(), ..Report::new(Exit::Usage) },
+            Self::Config(problems) => Report { failures: problems.problems().iter().map(config).collect(), ..Report::new(Exit::Usage) },
             Self::Provision(error) => of_run(error, command),
             Self::Here { message, hint } => Report::one(Exit::Failed, Failure::new(message).hint(hint.clone())),
             Self::Aborted => Report {
@@ -60,8 +61,8 @@ impl From<provision::Error> for Error {
     }
 }
 
-impl From<crate::config::Problems> for Error {
-    fn from(problems: crate::config::Problems) -> Self {
+impl From<Errors> for Error {
+    fn from(problems: Errors) -> Self {
         Self::Config(problems)
     }
 }
@@ -85,6 +86,10 @@ struct Failure {
     message: String,
     facts: Vec<(&'static str, String)>,
     hint: Option<String>,
+    /// Where in the config it is, for programs.
+    place: Value,
+    /// The line of the config file, and what is meant in it.
+    excerpt: Option<[String; 2]>,
 }
 
 impl Failure {
@@ -124,6 +129,9 @@ impl Report {
         }
         for failure in &self.failures {
             let _ = writeln!(text, "{} {}", paint.red("error:"), paint.bold(&lines(&failure.message)));
+            if let Some([line, marks]) = &failure.excerpt {
+                let _ = writeln!(text, "  {line}\n  {}", paint.red(marks));
+            }
             let width = failure.facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
             for (name, value) in &failure.facts {
                 let _ = writeln!(text, "  {}  {}", paint.dim(&format!("{name:width$}")), lines(value));
@@ -152,6 +160,9 @@ impl Report {
             let mut whole = json!({ "message": failure.message, "hint": failure.hint });
             if let Value::Object(whole) = &mut whole {
                 whole.extend(facts);
+                if let Value::Object(place) = &failure.place {
+                    whole.insert("place".to_owned(), Value::Object(place.clone()));
+                }
             }
             whole
         };
@@ -165,8 +176,26 @@ fn lines(text: &str) -> String {
     text.lines().map(printable).collect::<Vec<_>>().join("\n    ")
 }
 
-fn config(problem: &crate::config::Problem) -> Failure {
-    Failure::new(problem.to_string())
+fn config(problem: &Problem) -> Failure {
+    let message = match &problem.place {
+        Place::Nowhere => problem.what.clone(),
+        place @ (Place::Line { .. } | Place::File(_) | Place::Flag(_) | Place::Variable(_)) => format!("{place}: {}", problem.what),
+    };
+    let mut failure = Failure::new(message).hint(Some(problem.remedy.clone()));
+    if let (Place::Line { line, .. }, Some(excerpt)) = (&problem.place, &problem.excerpt) {
+        let number = line.to_string();
+        let before: String = excerpt.text.chars().take(excerpt.marked.start).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+        let marks = "^".repeat(excerpt.marked.len().max(1));
+        failure.excerpt = Some([format!("{number} | {}", excerpt.text), format!("{:1$} | {before}{marks}", "", number.len())]);
+    }
+    failure.place = match &problem.place {
+        Place::Line { file, line, column } => json!({ "file": file, "line": line, "column": column }),
+        Place::File(file) => json!({ "file": file }),
+        Place::Flag(flag) => json!({ "flag": flag }),
+        Place::Variable(name) => json!({ "variable": name }),
+        Place::Nowhere => Value::Null,
+    };
+    failure
 }
 
 fn of_run(error: &provision::Error, command: &str) -> Report {

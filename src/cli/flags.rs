@@ -22,7 +22,7 @@ pub struct Global {
     pub(crate) no_color: bool,
 
     /// The profile of the AWS configuration files
-    #[arg(long, global = true, value_name = "NAME", help_heading = HEADING)]
+    #[arg(long, global = true, value_name = "NAME", help_heading = HEADING, hide_short_help = true)]
     pub(crate) profile: Option<String>,
 
     /// The AWS Region
@@ -30,7 +30,7 @@ pub struct Global {
     pub(crate) region: Option<String>,
 
     /// Another endpoint for every AWS service: a local cloud
-    #[arg(long, global = true, value_name = "URL", help_heading = HEADING)]
+    #[arg(long, global = true, value_name = "URL", help_heading = HEADING, hide_short_help = true)]
     pub(crate) endpoint_url: Option<String>,
 
     /// Says more: what was read, each state that was waited for
@@ -63,19 +63,19 @@ pub(crate) struct Names {
     stack: Option<String>,
 
     /// Name of the table of connections
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
     table: Option<String>,
 
     /// Name of the Lambda function
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
     function_name: Option<String>,
 
     /// Name of the WebSocket API
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
     api_name: Option<String>,
 
     /// Name of the API's stage
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
     stage: Option<String>,
 }
 
@@ -105,7 +105,7 @@ pub(crate) struct Wanted {
     backend_url: Option<String>,
 
     /// Longest time that the backend may take for one message
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", hide_short_help = true)]
     backend_timeout: Option<String>,
 
     /// How replies travel: auto, management-api or route-response
@@ -117,19 +117,19 @@ pub(crate) struct Wanted {
     route: Vec<String>,
 
     /// What picks a message's route
-    #[arg(long, value_name = "EXPRESSION")]
+    #[arg(long, value_name = "EXPRESSION", hide_short_help = true)]
     route_selection_expression: Option<String>,
 
     /// Memory of the function
-    #[arg(long, value_name = "MB")]
+    #[arg(long, value_name = "MB", hide_short_help = true)]
     memory: Option<String>,
 
     /// Time limit of the function, 1 to 28
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", hide_short_help = true)]
     timeout: Option<String>,
 
     /// How long log lines are kept
-    #[arg(long, value_name = "DAYS")]
+    #[arg(long, value_name = "DAYS", hide_short_help = true)]
     log_retention: Option<String>,
 
     /// A tag for everything that is made; can be repeated
@@ -150,35 +150,35 @@ pub(crate) struct Access {
     signing_key: Option<String>,
 
     /// The claim of a token that must equal `sessionId`
-    #[arg(long, value_name = "CLAIM")]
+    #[arg(long, value_name = "CLAIM", hide_short_help = true)]
     session_claim: Option<String>,
 
     /// The `iss` that a token must have
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", hide_short_help = true)]
     issuer: Option<String>,
 
     /// The `aud` that a token must have
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", hide_short_help = true)]
     audience: Option<String>,
 
     /// How far clocks may differ
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", hide_short_help = true)]
     leeway: Option<String>,
 
     /// Where a token may come from: query or subprotocol; can be repeated
-    #[arg(long, value_name = "PLACE")]
+    #[arg(long, value_name = "PLACE", hide_short_help = true)]
     token_from: Vec<String>,
 
     /// An `Origin` that may connect; can be repeated
-    #[arg(long, value_name = "ORIGIN")]
+    #[arg(long, value_name = "ORIGIN", hide_short_help = true)]
     allowed_origin: Vec<String>,
 
     /// Refuses a handshake without an `Origin`
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     require_origin: bool,
 
     /// How long a stored session may be kept in memory
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", hide_short_help = true)]
     session_cache: Option<String>,
 }
 

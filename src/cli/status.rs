@@ -104,6 +104,14 @@ mod tests {
         };
         let text = show(&status, Paint::new(false));
         assert!(text.lines().count() < 24, "{text}");
-        insta::assert_snapshot!(text, @"");
+        assert!(text.contains("WebSocket URL  wss://abc.example/prod"), "{text}");
+        let table = text.split_once("\n\n").map_or("", |(table, _)| table);
+        insta::assert_snapshot!(table, @r"
+         RESOURCE  NAME                    STATE    HEALTH
+         table     WebSocketConnections    ACTIVE   ok
+         function  websocket-handler       Failed   not ok   the image is gone
+         api       TerminalWebSocketAPI    absent   -
+         role      lambda_basic_execution  unknown  unknown  iam:GetRole is denied
+        ");
     }
 }
