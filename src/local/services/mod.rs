@@ -1,1 +1,3 @@
 //! The services: fakes that keep state. Each has `pub(crate) async fn answer(world: &Arc<World>, call: &Call) -> Outcome`.
+
+pub(crate) mod sts;
