@@ -3,6 +3,7 @@
 mod build;
 mod completions;
 mod denial;
+mod dev;
 mod error;
 mod exit;
 mod flags;
@@ -46,6 +47,7 @@ enum Command {
     Status(Box<status::StatusArgs>),
     Teardown(teardown::TeardownArgs),
     Build(build::BuildArgs),
+    Dev(Box<dev::DevArgs>),
     Completions(completions::CompletionsArgs),
 }
 
@@ -73,6 +75,7 @@ pub fn run(args: Args, ui: &Ui) -> Result<Exit, Error> {
         Command::Status(args) => status::run(&args, &global, ui),
         Command::Teardown(args) => teardown::run(&args, &global, ui),
         Command::Build(args) => build::run(&args, &global, ui),
+        Command::Dev(args) => dev::run(&args, &global, ui),
         Command::Completions(args) => completions::run(&args, ui),
     }
 }
@@ -85,6 +88,7 @@ impl Command {
             Self::Status(_) => "status",
             Self::Teardown(_) => "teardown",
             Self::Build(_) => "build",
+            Self::Dev(_) => "dev",
             Self::Completions(_) => "completions",
         }
     }
