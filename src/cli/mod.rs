@@ -31,7 +31,8 @@ pub use ui::Ui;
 With one: `wsfix plan`, `wsfix provision`, `wsfix status`, `wsfix teardown`.
 
 Settings come from flags, then the environment, then wsfix.yaml.
-Exit codes: 0 done or nothing to do, 1 failed, 2 wrong usage or config, 3 changes wait or a check failed, 130 interrupted.")]
+Exit codes: 0 done or nothing to do, 1 failed, 2 wrong usage or config,
+3 changes wait or a check failed, 130 interrupted.")]
 pub struct Args {
     /// Flags of every command.
     #[command(flatten)]

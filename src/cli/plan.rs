@@ -19,7 +19,8 @@ use super::ui::Ui;
 
 /// Says what `provision` would do, and changes nothing.
 #[derive(clap::Args)]
-#[command(after_help = "Exit codes: 0 nothing to do, 1 failed or something stands in the way, 2 wrong usage or config, 3 changes wait.
+#[command(after_help = "Exit codes: 0 nothing to do, 1 failed or something stands in the way,
+2 wrong usage or config, 3 changes wait.
 
 Examples:
   wsfix plan

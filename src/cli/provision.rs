@@ -20,12 +20,12 @@ use super::ui::Ui;
 /// Makes the account match the config; safe to repeat.
 #[derive(clap::Args)]
 #[command(after_help = "No IAM role or policy is ever created or changed: `--existing-role` names one that is there.
-A secret is never an argument: `--jwt-secret` says where it is. The variable JWT_SECRET is read where nothing else is named.
+A secret is never an argument: `--jwt-secret` says where it is. Without it, the variable
+JWT_SECRET is read.
 
 Examples:
-  export JWT_SECRET=...
-  wsfix provision --existing-role lambda_basic_execution --backend-url https://abc123.us-east-1.awsapprunner.com
-  wsfix provision --existing-role --jwt-secret ssm:/terminal/jwt --route sendMessage --tag team=web")]
+  wsfix provision --existing-role lambda_basic_execution --backend-url https://api.example.com
+  wsfix provision --existing-role --jwt-secret ssm:/terminal/jwt --route sendMessage")]
 pub(crate) struct ProvisionArgs {
     #[command(flatten)]
     stack: StackArgs,

@@ -18,7 +18,8 @@ use super::ui::Ui;
 
 /// Deletes what this stack owns, nothing else.
 #[derive(clap::Args)]
-#[command(after_help = "What is deleted is listed first, with the reason why it is the stack's own. The execution role is never touched.
+#[command(after_help = "What is deleted is listed first, with the reason why it is the stack's own.
+The execution role is never touched.
 
 Examples:
   wsfix teardown

@@ -28,13 +28,13 @@ const PORT: u16 = 4577;
 
 /// Runs the whole architecture on this machine: no account, no Docker.
 #[derive(clap::Args)]
-#[command(after_help = "The stack is provisioned by the same code, and the handler is the same binary, as on AWS. The local cloud has a built-in
-account; its role `lambda_basic_execution` may only write logs, and that is enough.
+#[command(after_help = "The stack is provisioned by the same code, and the handler is the same binary, as on AWS.
+The role `lambda_basic_execution` of the built-in account may only write logs: that is enough.
 
 Examples:
   wsfix dev --once
   wsfix dev --backend-url http://127.0.0.1:3000 --route resize
-  wsfix dev --existing-role websocket-handler-role --port 0 --output json")]
+  wsfix dev --existing-role websocket-handler-role --port 0")]
 pub(crate) struct DevArgs {
     /// Goes through a tour with a WebSocket client, prints a checklist, and ends: 0 all passed, 3 a check failed
     #[arg(long)]

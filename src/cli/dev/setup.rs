@@ -84,7 +84,8 @@ impl Setup {
         };
         let stdin = &mut io::stdin().lock();
         let directory = PathBuf::from(".");
-        let sources = Sources { purpose: Purpose::Provision, file: global.config.clone(), directory, flags, environment: &environment, stdin };
+        let sources =
+            Sources { purpose: Purpose::Provision, file: global.config.clone(), directory, flags, environment: &environment, stdin };
         let mut config = config::load(sources)?;
         config.jwt.session_claim.get_or_insert_with(|| "sessionId".to_owned());
         if config.api.routes.is_empty() {
@@ -120,10 +121,18 @@ impl Session {
         let region = config.connection.region.clone().unwrap_or_else(|| local::DEFAULT_REGION.to_owned());
         let options = local::Options { port, account, region: region.clone(), speed, on_log: Some(on_log), ..local::Options::default() };
         let cloud = Cloud::start(options).map_err(|error| not_started(&error))?;
-        let connection =
-            config::Connection { region: Some(region), profile: None, endpoint_url: Some(cloud.endpoint().to_owned()), keys: Some(keys.clone()) };
+        let connection = config::Connection {
+            region: Some(region),
+            profile: None,
+            endpoint_url: Some(cloud.endpoint().to_owned()),
+            keys: Some(keys.clone()),
+        };
         config.connection = connection;
-        let demo = if demo { Some(Backend::start(config.signing_key.clone(), allow_commands).map_err(|error| Error::here(error.to_string(), ""))?) } else { None };
+        let demo = if demo {
+            Some(Backend::start(config.signing_key.clone(), allow_commands).map_err(|error| Error::here(error.to_string(), ""))?)
+        } else {
+            None
+        };
         if let Some(demo) = &demo {
             config.backend_url = Some(demo.url().to_owned());
         }
@@ -221,7 +230,9 @@ fn keys_of(account: &Account) -> Result<Keys, Error> {
     };
     let users = || account.keys.iter().filter(|key| user(&key.owner).is_some());
     let key = users().find(|key| user(&key.owner) == Some(true)).or_else(|| users().next());
-    let key = key.ok_or_else(|| Error::usage("the account file has no user with an access key", "`dev` signs its calls as a user: give one a key"))?;
+    let key = key.ok_or_else(|| {
+        Error::usage("the account file has no user with an access key", "`dev` signs its calls as a user: give one a key")
+    })?;
     Ok(Keys { access_key_id: key.access_key_id.clone(), secret_access_key: Secret::new(key.secret_access_key.clone()) })
 }
 
@@ -232,8 +243,12 @@ fn unreadable(error: AccountError) -> Error {
 
 fn not_started(error: &StartError) -> Error {
     match error {
-        StartError::PortInUse { port } => Error::here(format!("port {port} on 127.0.0.1 is in use"), "`--port 0` takes any free one, `--port N` another"),
-        StartError::Listen { port, source } => Error::here(format!("cannot listen on port {port} of 127.0.0.1: {source}"), "`--port 0` takes any free one"),
+        StartError::PortInUse { port } => {
+            Error::here(format!("port {port} on 127.0.0.1 is in use"), "`--port 0` takes any free one, `--port N` another")
+        }
+        StartError::Listen { port, source } => {
+            Error::here(format!("cannot listen on port {port} of 127.0.0.1: {source}"), "`--port 0` takes any free one")
+        }
         StartError::Thread(source) => Error::here(format!("cannot start the local cloud: {source}"), ""),
     }
 }

@@ -32,7 +32,8 @@ impl Connections {
     /// The items of a session, found by the index.
     pub(super) async fn of_session(&self, session: &str) -> Result<Vec<HashMap<String, AttributeValue>>, String> {
         let query = self.client.query().table_name(&self.table).index_name(contract::SESSION_INDEX);
-        let query = query.key_condition_expression("#session = :session").expression_attribute_names("#session", contract::item::SESSION_ID);
+        let query =
+            query.key_condition_expression("#session = :session").expression_attribute_names("#session", contract::item::SESSION_ID);
         let query = query.expression_attribute_values(":session", AttributeValue::S(session.to_owned()));
         query.send().await.map(|answer| answer.items.unwrap_or_default()).map_err(|error| error.into_service_error().to_string())
     }

@@ -8,7 +8,8 @@ use crate::cli::error::Error;
 use crate::cli::plan::Counts;
 use crate::cli::style::{self, count, duration};
 use crate::cli::ui::Ui;
-use crate::contract::{TOKEN_SUBPROTOCOL, item};
+use crate::contract::{TOKEN_SUBPROTOCOL, backend, item};
+use crate::local::backend::Backend;
 use crate::provision::{self, Run, Stop};
 use crate::secret::Secret;
 use crate::verify::{Failure, Socket, Target};
@@ -70,7 +71,10 @@ async fn connections(session: &Session, token: Secret, list: &Checklist<'_>) {
     list.judge("a client connects with a token as sub-protocol", subprotocol(url, token).await);
     refusals(session, list).await;
 
-    list.judge("the client closes", socket.close(LIMIT).await.map(|()| "close code 1000".to_owned()).map_err(|failure| failure.to_string()));
+    list.judge(
+        "the client closes",
+        socket.close(LIMIT).await.map(|()| "close code 1000".to_owned()).map_err(|failure| failure.to_string()),
+    );
     list.judge("the connection is gone from the table", gone(&table).await);
     match &session.demo {
         Some(demo) => list.judge("the backend hears of the end", heard(demo).await),
@@ -127,11 +131,16 @@ async fn refusals(session: &Session, list: &Checklist<'_>) {
         ("another session is refused with 403", 403, Target::new(url, session.token(TOUR, now() + 300)).session("somebody-else")),
     ];
     for (name, expected, target) in cases {
-        list.judge(name, match Socket::connect(&target).await {
-            Err(Failure::Refused { status, elapsed, .. }) if status == expected => Ok(format!("HTTP {status} after {}", duration(elapsed))),
-            Err(failure) => Err(refused(&failure)),
-            Ok(_) => Err("the connection was let in".to_owned()),
-        });
+        list.judge(
+            name,
+            match Socket::connect(&target).await {
+                Err(Failure::Refused { status, elapsed, .. }) if status == expected => {
+                    Ok(format!("HTTP {status} after {}", duration(elapsed)))
+                }
+                Err(failure) => Err(refused(&failure)),
+                Ok(_) => Err("the connection was let in".to_owned()),
+            },
+        );
     }
 }
 
@@ -179,7 +188,7 @@ async fn teardown(session: &Session, ui: &Ui) -> Result<Result<String, String>, 
 fn refused(failure: &Failure) -> String {
     match failure {
         Failure::Refused { status, body, .. } => format!("HTTP {status} {}", short(body)),
-        other => other.to_string(),
+        Failure::Url(_) | Failure::Unreachable(_) | Failure::TimedOut(_) | Failure::Broken(_) => failure.to_string(),
     }
 }
 
@@ -190,4 +199,16 @@ fn short(text: &str) -> String {
         short.push_str("...");
     }
     short
+}
+
+/// Waits until the backend has heard that the connection ended.
+async fn heard(demo: &Backend) -> Result<String, String> {
+    let since = Instant::now();
+    while demo.disconnects().is_empty() {
+        if since.elapsed() > LIMIT {
+            return Err(format!("nothing within {}", duration(LIMIT)));
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(format!("POST {} after {}", backend::DISCONNECT_PATH, duration(since.elapsed())))
 }
