@@ -193,7 +193,7 @@ impl Source {
         let line = self.text.iter().enumerate().skip(begin).take_while(|(_, c)| !is_break(c));
         let mut text = String::new();
         let mut marked: Option<Range<usize>> = None;
-        let mut length = 0;
+        let mut length: usize = 0;
         let mut hiding = false;
         for (at, c) in line {
             let hidden = self.hidden.iter().any(|range| range.contains(&at));

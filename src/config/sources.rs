@@ -46,7 +46,7 @@ pub fn process_environment(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 
-/// What the flags say: text as it was typed, judged together with everything else. `None` and empty: not given.
+/// What the flags say: text as it was typed, judged together with everything else. `None`: not given.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// `--stack NAME`
