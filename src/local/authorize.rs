@@ -85,7 +85,8 @@ impl World {
         Some(policy::trusts(trust, service_principal, Request { action: "sts:AssumeRole", resource: role_arn, context: &context }))
     }
 
-    fn denial(&self, caller: &Caller, action: &str, resource: &str, reason: &Reason) -> ServiceError {
+    /// The error that tells the caller so.
+    pub(crate) fn denial(&self, caller: &Caller, action: &str, resource: &str, reason: &Reason) -> ServiceError {
         let (status, code) = match service_of(action) {
             "iam" | "sts" => (403, "AccessDenied"),
             "dynamodb" | "logs" | "ssm" | "secretsmanager" => (400, "AccessDeniedException"),

@@ -113,8 +113,8 @@ async fn with_faults(world: &Arc<World>, call: &Call) -> Option<Outcome> {
 async fn dispatch(world: &Arc<World>, call: &Call) -> Outcome {
     match call.service {
         Service::Sts => services::sts::answer(world, call).await,
-        Service::Iam
-        | Service::DynamoDb
+        Service::Iam => services::iam::answer(world, call).await,
+        Service::DynamoDb
         | Service::Logs
         | Service::Ssm
         | Service::SecretsManager

@@ -14,6 +14,7 @@ pub(crate) mod http;
 pub(crate) mod identity;
 pub(crate) mod ids;
 pub(crate) mod operations;
+pub(crate) mod params;
 pub(crate) mod policy;
 pub(crate) mod protocol;
 pub(crate) mod services;

@@ -282,6 +282,7 @@ fn managed(account: &str, name: &str, policy: &Policy) -> Result<Managed, Wrong>
 fn service_control(policies: &BTreeMap<String, Policy>) -> Result<Vec<ServiceControl>, Wrong> {
     let of = |name: &str, document| ServiceControl {
         arn: format!("arn:aws:organizations::999988887777:policy/o-wsfixlocal/service_control_policy/p-{name}"),
+        name: name.to_owned(),
         document,
     };
     let mut controls = policies.iter().map(|(name, policy)| Ok(of(name, document(policy)?))).collect::<Result<Vec<_>, _>>()?;

@@ -59,6 +59,7 @@ pub(crate) struct Managed {
 #[derive(Clone, Debug)]
 pub(crate) struct ServiceControl {
     pub arn: String,
+    pub name: String,
     pub document: Document,
 }
 
@@ -159,12 +160,14 @@ impl Account {
     /// Whose policies count for a principal; one that does not exist has none.
     pub(crate) fn subject<'a>(&'a self, arn: &'a str, principal: &'a str) -> Subject<'a> {
         let entity = self.entity(principal);
-        let managed = |arn: &String| self.policy(arn).map(|policy| Source { arn: Some(&policy.arn), document: &policy.document });
+        let managed =
+            |arn: &String| self.policy(arn).map(|policy| Source { arn: Some(&policy.arn), name: &policy.name, document: &policy.document });
         let identity = entity.map_or(Vec::new(), |entity| {
-            let inline = entity.inline.values().map(|document| Source { arn: None, document });
+            let inline = entity.inline.iter().map(|(name, document)| Source { arn: None, name, document });
             entity.attached.iter().filter_map(managed).chain(inline).collect()
         });
-        let service_control = self.service_control.iter().map(|policy| Source { arn: Some(&policy.arn), document: &policy.document });
+        let service_control =
+            self.service_control.iter().map(|policy| Source { arn: Some(&policy.arn), name: &policy.name, document: &policy.document });
         Subject {
             arn,
             principal,

@@ -179,6 +179,11 @@ impl Condition {
         }
     }
 
+    /// Its key, where the request does not have it.
+    pub(super) fn missing(&self, context: &Context) -> Option<String> {
+        (context.values(&self.key).is_none() && self.test != Test::Null).then(|| self.key.clone())
+    }
+
     fn compare(&self, wanted: &str, value: &str, context: Option<&Context>) -> bool {
         let glob = || Glob::new(wanted, context);
         match self.test {

@@ -18,6 +18,7 @@ pub(crate) struct Request<'a> {
 pub(crate) struct Source<'a> {
     /// Inline policies have none.
     pub arn: Option<&'a str>,
+    pub name: &'a str,
     pub document: &'a Document,
 }
 
@@ -36,6 +37,28 @@ pub(crate) struct Subject<'a> {
     pub boundary: Option<Source<'a>>,
     /// None: nothing is controlled.
     pub service_control: Vec<Source<'a>>,
+}
+
+impl<'a> Subject<'a> {
+    /// The identity policies that have a matching statement, and what it does.
+    pub(crate) fn matching(&self, request: Request<'_>) -> Vec<(Source<'a>, Effect)> {
+        let effects = [Effect::Allow, Effect::Deny];
+        let pairs = self.identity.iter().flat_map(|source| effects.map(|effect| (*source, effect)));
+        pairs.filter(|(source, effect)| has(source.document, *effect, request)).collect()
+    }
+
+    /// The condition keys that statements about this action and resource look at, and that the request does not have.
+    pub(crate) fn missing_context(&self, request: Request<'_>) -> Vec<String> {
+        let sources = self.identity.iter().chain(&self.boundary);
+        let statements =
+            sources.flat_map(|source| source.document.statements.iter().map(|statement| (statement, source.document.variables)));
+        let about = statements.filter(|(statement, variables)| is_about(statement, *variables, request));
+        let mut missing: Vec<String> =
+            about.flat_map(|(statement, _)| &statement.conditions).filter_map(|condition| condition.missing(request.context)).collect();
+        missing.sort();
+        missing.dedup();
+        missing
+    }
 }
 
 /// The outcome.
@@ -158,12 +181,15 @@ fn has(document: &Document, effect: Effect, request: Request<'_>) -> bool {
 }
 
 fn applies(statement: &Statement, variables: bool, request: Request<'_>) -> bool {
+    is_about(statement, variables, request) && statement.conditions.iter().all(|condition| condition.holds(request.context, variables))
+}
+
+/// Whether action and resource match.
+fn is_about(statement: &Statement, variables: bool, request: Request<'_>) -> bool {
     let context = variables.then_some(request.context);
     let action = |pattern: &String| Glob::new(pattern, None).is_some_and(|glob| glob.matches_ignoring_case(request.action));
     let resource = |pattern: &String| Glob::new(pattern, context).is_some_and(|glob| glob.matches(request.resource));
-    statement.action.has(action)
-        && statement.resource.as_ref().is_none_or(|resources| resources.has(resource))
-        && statement.conditions.iter().all(|condition| condition.holds(request.context, variables))
+    statement.action.has(action) && statement.resource.as_ref().is_none_or(|resources| resources.has(resource))
 }
 
 fn grant(document: &Document, effect: Effect, subject: &Subject<'_>, request: Request<'_>) -> Grant {
@@ -194,4 +220,143 @@ fn reach(principals: &Choice<Principal>, subject: &Subject<'_>) -> Grant {
 
 fn is_root(arn: &str, account: &str) -> bool {
     arn.strip_suffix(":root").and_then(|arn| arn.rsplit_once(':')).is_some_and(|(_, number)| number == account)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{Decision, Kind, Request, Source, Subject, decide, trusts};
+    use crate::local::policy::{Context, Document};
+
+    const USER: &str = "arn:aws:iam::111122223333:user/dev@example";
+    const ROLE: &str = "arn:aws:iam::111122223333:role/path/handler";
+    const SESSION: &str = "arn:aws:sts::111122223333:assumed-role/handler/websocket-handler";
+    const TABLE: &str = "arn:aws:dynamodb:us-east-1:111122223333:table/T";
+
+    fn policy(effect: &str, action: &str, resource: &str) -> Value {
+        json!({"Version": "2012-10-17", "Statement": [{"Effect": effect, "Action": action, "Resource": resource}]})
+    }
+
+    /// Asks for PutItem on the table; each policy is JSON, null where there is none.
+    fn put_item(arn: &str, principal: &str, identity: &[Value], boundary: &Value, control: &Value, resource: &Value) -> String {
+        let parse = |json: &Value| (!json.is_null()).then(|| Document::parse(json).unwrap());
+        let source = |document| Source { arn: Some("arn:aws:iam::111122223333:policy/p"), name: "p", document };
+        let identity: Vec<_> = identity.iter().filter_map(parse).collect();
+        let (boundary, control, resource) = (parse(boundary), parse(control), parse(resource));
+        let subject = Subject {
+            arn,
+            principal,
+            account: "111122223333",
+            root: false,
+            identity: identity.iter().map(source).collect(),
+            boundary: boundary.as_ref().map(source),
+            service_control: control.iter().map(source).collect(),
+        };
+        let context = Context::default();
+        match decide(&subject, Request { action: "dynamodb:PutItem", resource: TABLE, context: &context }, resource.as_ref()) {
+            Decision::Allowed => "allowed".to_owned(),
+            Decision::Denied(reason) => reason.text("dynamodb:PutItem", true),
+        }
+    }
+
+    fn granting(principal: &Value) -> Value {
+        json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": principal, "Action": "dynamodb:*", "Resource": TABLE}]})
+    }
+
+    #[test]
+    fn each_kind_of_denial_has_its_words() {
+        let (allow, deny, other) = (policy("Allow", "*", "*"), policy("Deny", "dynamodb:Put*", "*"), policy("Allow", "s3:*", "*"));
+        let no = &Value::Null;
+        let ask = |identity: &[Value], boundary: &Value, control: &Value, resource: &Value| {
+            put_item(USER, USER, identity, boundary, control, resource)
+        };
+        assert_eq!(ask(&[allow.clone()], no, no, no), "allowed");
+        assert_eq!(ask(&[], no, no, no), " because no identity-based policy allows the dynamodb:PutItem action");
+        assert_eq!(
+            ask(&[allow.clone(), deny.clone()], no, no, no),
+            " with an explicit deny in an identity-based policy: arn:aws:iam::111122223333:policy/p"
+        );
+        assert_eq!(ask(&[allow.clone()], &other, no, no), " because no permissions boundary allows the dynamodb:PutItem action");
+        assert_eq!(
+            ask(&[allow.clone()], &deny, no, no),
+            " with an explicit deny in a permissions boundary: arn:aws:iam::111122223333:policy/p"
+        );
+        assert_eq!(ask(&[allow.clone()], no, &other, no), " because no service control policy allows the dynamodb:PutItem action");
+        assert_eq!(
+            ask(&[allow.clone()], no, &deny, no),
+            " with an explicit deny in a service control policy: arn:aws:iam::111122223333:policy/p"
+        );
+        let mut denying = granting(&json!("*"));
+        denying["Statement"][0]["Effect"] = json!("Deny");
+        assert_eq!(ask(&[allow], no, no, &denying), " with an explicit deny in a resource-based policy");
+    }
+
+    #[test]
+    fn a_resource_policy_is_enough_by_itself_inside_one_account() {
+        let (no, other) = (&Value::Null, policy("Allow", "s3:*", "*"));
+        for (arn, principal, named, boundary, allowed) in [
+            (SESSION, ROLE, json!({"AWS": ROLE}), no, true),
+            (SESSION, ROLE, json!({"AWS": ROLE}), &other, false),
+            (SESSION, ROLE, json!({"AWS": SESSION}), &other, true),
+            (SESSION, ROLE, json!("*"), no, true),
+            (SESSION, ROLE, json!({"AWS": "arn:aws:iam::111122223333:role/other"}), no, false),
+            (USER, USER, json!({"AWS": USER}), &other, true),
+            // The account as principal only delegates: its identity policies decide.
+            (USER, USER, json!({"AWS": "arn:aws:iam::111122223333:root"}), no, false),
+            (USER, USER, json!({"Service": "lambda.amazonaws.com"}), no, false),
+        ] {
+            let got = put_item(arn, principal, &[], boundary, no, &granting(&named));
+            assert_eq!(got == "allowed", allowed, "{arn} {named}: {got}");
+        }
+        let deny = policy("Deny", "*", "*");
+        assert_ne!(put_item(SESSION, ROLE, &[deny], no, no, &granting(&json!({"AWS": ROLE}))), "allowed");
+    }
+
+    #[test]
+    fn a_deny_may_name_everyone_but_some() {
+        let policy = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "NotPrincipal": {"AWS": ROLE}, "Action": "*", "Resource": "*"}]});
+        let allow = policy_allowing_all();
+        let no = &Value::Null;
+        assert_eq!(put_item(SESSION, ROLE, std::slice::from_ref(&allow), no, no, &policy), "allowed");
+        assert_ne!(put_item(USER, USER, &[allow], no, no, &policy), "allowed");
+    }
+
+    fn policy_allowing_all() -> Value {
+        policy("Allow", "*", "*")
+    }
+
+    #[test]
+    fn not_action_and_not_resource_turn_a_match_round() {
+        let no = &Value::Null;
+        let ask = |statement: Value| put_item(USER, USER, &[json!({"Version": "2012-10-17", "Statement": statement})], no, no, no);
+        assert_eq!(ask(json!({"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"})), "allowed");
+        assert_ne!(ask(json!({"Effect": "Allow", "NotAction": "DynamoDB:*", "Resource": "*"})), "allowed");
+        assert_eq!(ask(json!({"Effect": "Allow", "Action": "*", "NotResource": "arn:aws:s3:::*"})), "allowed");
+        assert_ne!(ask(json!({"Effect": "Allow", "Action": "*", "NotResource": [TABLE]})), "allowed");
+    }
+
+    #[test]
+    fn root_is_bound_by_service_control_policies_alone() {
+        let deny = Document::parse(&policy("Deny", "dynamodb:*", "*")).unwrap();
+        let context = Context::default();
+        let request = Request { action: "dynamodb:PutItem", resource: TABLE, context: &context };
+        let mut root = Subject { root: true, account: "111122223333", ..Subject::default() };
+        assert_eq!(decide(&root, request, None), Decision::Allowed);
+        root.service_control = vec![Source { arn: None, name: "", document: &deny }];
+        assert!(matches!(decide(&root, request, None), Decision::Denied(reason) if reason.kind == Kind::ServiceControl));
+    }
+
+    #[test]
+    fn a_trust_policy_names_the_service() {
+        let trust = |principal: Value| {
+            Document::parse(&json!({"Statement": {"Effect": "Allow", "Principal": principal, "Action": "sts:*"}})).unwrap()
+        };
+        let context = Context::default();
+        let request = Request { action: "sts:AssumeRole", resource: ROLE, context: &context };
+        assert!(trusts(&trust(json!({"Service": ["ec2.amazonaws.com", "lambda.amazonaws.com"]})), "lambda.amazonaws.com", request));
+        assert!(trusts(&trust(json!("*")), "lambda.amazonaws.com", request));
+        assert!(!trusts(&trust(json!({"Service": "edgelambda.amazonaws.com"})), "lambda.amazonaws.com", request));
+        assert!(!trusts(&trust(json!({"AWS": ROLE})), "lambda.amazonaws.com", request));
+    }
 }
