@@ -31,7 +31,7 @@ pub(crate) struct BuildArgs {
 pub(crate) fn run(args: &BuildArgs, global: &Global, ui: &Ui) -> Result<Exit, Error> {
     let mut flags = Settings::default();
     args.upload.write(&mut flags);
-    let function = settings::load(global, Purpose::Stack, flags)?.function;
+    let function = settings::load(ui, global, Purpose::Stack, flags)?.function;
     let stop = Stop::default();
     let build = async {
         bundle::build(function.handler.as_ref(), function.architecture, ui)

@@ -59,7 +59,7 @@ impl StackArgs {
 }
 
 pub(crate) fn run(args: &PlanArgs, global: &Global, ui: &Ui) -> Result<Exit, Error> {
-    let config = settings::load(global, Purpose::Provision, args.stack.settings())?;
+    let config = settings::load(ui, global, Purpose::Provision, args.stack.settings())?;
     let stop = Stop::default();
     let run = Run { config: &config, reporter: ui, stop: &stop };
     let plan = block_on(until_stopped(ui, &stop, async { Ok(provision::plan(&run).await?) }))?;

@@ -32,7 +32,7 @@ pub(crate) struct ProvisionArgs {
 }
 
 pub(crate) fn run(args: &ProvisionArgs, global: &Global, ui: &Ui) -> Result<Exit, Error> {
-    let config = settings::load(global, Purpose::Provision, args.stack.settings())?;
+    let config = settings::load(ui, global, Purpose::Provision, args.stack.settings())?;
     let stop = Stop::default();
     let run = Run { config: &config, reporter: ui, stop: &stop };
     let started = Instant::now();

@@ -30,7 +30,7 @@ pub(crate) struct StatusArgs {
 }
 
 pub(crate) fn run(args: &StatusArgs, global: &Global, ui: &Ui) -> Result<Exit, Error> {
-    let config = settings::load(global, Purpose::Stack, args.stack.settings())?;
+    let config = settings::load(ui, global, Purpose::Stack, args.stack.settings())?;
     let stop = Stop::default();
     let run = Run { config: &config, reporter: ui, stop: &stop };
     let status = block_on(until_stopped(ui, &stop, async { Ok(provision::status(&run).await?) }))?;

@@ -41,7 +41,7 @@ pub(crate) fn run(args: &TeardownArgs, global: &Global, ui: &Ui) -> Result<Exit,
     }
     let mut flags = Settings::default();
     args.names.write(&mut flags);
-    let config = settings::load(global, Purpose::Stack, flags)?;
+    let config = settings::load(ui, global, Purpose::Stack, flags)?;
     let stop = Stop::default();
     let run = Run { config: &config, reporter: ui, stop: &stop };
 

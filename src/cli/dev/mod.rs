@@ -69,7 +69,7 @@ fn speed(text: &str) -> Result<f64, String> {
 
 pub(crate) fn run(args: &DevArgs, global: &Global, ui: &Ui) -> Result<Exit, Error> {
     let started = Instant::now();
-    let setup = setup::Setup::new(args, global)?;
+    let setup = setup::Setup::new(args, global, ui)?;
     block_on(async {
         if args.once {
             let list = Checklist::new(ui, started);

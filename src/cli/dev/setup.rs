@@ -16,6 +16,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use crate::cli::error::Error;
 use crate::cli::flags::Global;
 use crate::cli::runtime::until_stopped;
+use crate::cli::settings::tell;
 use crate::cli::ui::Ui;
 use crate::config::{self, Config, Keys, Purpose, SecretSource, Sources};
 use crate::local::account::{Account, AccountError, Owner};
@@ -53,7 +54,7 @@ pub(super) struct Setup {
 
 impl Setup {
     /// Reads flags, environment, config and account file.
-    pub(super) fn new(args: &DevArgs, global: &Global) -> Result<Self, Error> {
+    pub(super) fn new(args: &DevArgs, global: &Global, ui: &Ui) -> Result<Self, Error> {
         for (flag, given) in [("--endpoint-url", &global.endpoint_url), ("--profile", &global.profile)] {
             if given.is_some() {
                 return Err(Error::usage(format!("{flag} has no meaning for `dev`"), "it brings a cloud and an account of its own"));
@@ -86,7 +87,9 @@ impl Setup {
         let directory = PathBuf::from(".");
         let sources =
             Sources { purpose: Purpose::Provision, file: global.config.clone(), directory, flags, environment: &environment, stdin };
-        let mut config = config::load(sources)?;
+        let loaded = config::load(sources)?;
+        tell(&loaded, ui);
+        let mut config = loaded.config;
         config.jwt.session_claim.get_or_insert_with(|| "sessionId".to_owned());
         if config.api.routes.is_empty() {
             config.api.routes.push("sendMessage".to_owned());
