@@ -127,7 +127,10 @@ impl Report {
         if let Some(stopped) = &self.stopped {
             let _ = writeln!(text, "{}", paint.yellow(stopped));
         }
-        for failure in &self.failures {
+        for (number, failure) in self.failures.iter().enumerate() {
+            if number > 0 {
+                text.push('\n');
+            }
             let _ = writeln!(text, "{} {}", paint.red("error:"), paint.bold(&lines(&failure.message)));
             if let Some([line, marks]) = &failure.excerpt {
                 let _ = writeln!(text, "  {line}\n  {}", paint.red(marks));
@@ -139,6 +142,9 @@ impl Report {
             if let Some(hint) = &failure.hint {
                 let _ = writeln!(text, "{} {}", paint.cyan("hint:"), lines(hint));
             }
+        }
+        if self.exit == Exit::Usage && self.failures.len() > 1 {
+            let _ = writeln!(text, "\n{} problems; nothing was called", self.failures.len());
         }
         if !self.done.is_empty() {
             let _ = writeln!(text, "done so far: {}", self.done.join(", "));

@@ -124,7 +124,7 @@ pub(crate) struct Wanted {
     #[arg(long, value_name = "MB", hide_short_help = true)]
     memory: Option<String>,
 
-    /// Time limit of the function, 1 to 28
+    /// Time limit of the function, 2 to 28
     #[arg(long, value_name = "SECONDS", hide_short_help = true)]
     timeout: Option<String>,
 

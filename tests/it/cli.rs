@@ -165,3 +165,36 @@ fn with_json_there_is_one_document_whatever_happens() {
         assert!(event["event"].is_string() && event["t"].is_number(), "{line}");
     }
 }
+
+#[test]
+fn all_that_is_wrong_with_the_config_is_told_at_once() {
+    let tool = Tool::new();
+    let secret = "a-secret-that-must-not-be-seen-anywhere";
+    let flags = ["plan", "--stage", "a b", "--timeout", "40", "--tag", "x", "--jwt-secret", secret];
+    let ended = tool.run(&flags);
+    ended.says(
+        2,
+        &[
+            "error: --stage:",
+            "error: --timeout:",
+            "error: --tag:",
+            "error: --jwt-secret:",
+            "the backend's URL is missing",
+            "5 problems; nothing was called",
+        ],
+    );
+    assert!(!ended.err.contains(secret), "{}", ended.err);
+    assert_eq!(ended.out, "");
+
+    tool.file("wsfix.yaml", &format!("stack: terminal\njwt:\n  secret: {secret}\napi:\n  stagee: prod\n"));
+    let ended = tool.run(&["status"]);
+    ended.says(
+        2,
+        &[
+            "error: wsfix.yaml:3:11: `jwt.secret` holds a secret in clear text",
+            "  3 |   secret: ****\n    |           ^^^^",
+            "`api.stage`?",
+        ],
+    );
+    assert!(!ended.err.contains(secret), "{}", ended.err);
+}
