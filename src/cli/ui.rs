@@ -34,6 +34,8 @@ pub struct Ui {
     started: Instant,
     bars: MultiProgress,
     running: RefCell<BTreeMap<String, Running>>,
+    /// How much of the plan is done.
+    whole: RefCell<Option<ProgressBar>>,
 }
 
 /// A step that goes on.
@@ -62,6 +64,7 @@ impl Ui {
             started: Instant::now(),
             bars: MultiProgress::with_draw_target(target),
             running: RefCell::default(),
+            whole: RefCell::default(),
         }
     }
 
@@ -151,6 +154,7 @@ impl Ui {
     pub fn fail(&self, error: &Error) -> Exit {
         let report = error.report(self.command.get());
         self.running.borrow_mut().clear();
+        self.whole.replace(None);
         let _ = self.bars.clear();
         match self.output {
             Output::Text => self.line(&report.text(self.err)),
@@ -168,10 +172,36 @@ impl Ui {
         let _ = self.bars.suspend(|| write(&mut io::stderr().lock(), text));
     }
 
+    fn plan(&self, steps: usize) {
+        if !self.animated || steps == 0 {
+            return;
+        }
+        let style = ProgressStyle::with_template("{bar:30} {pos} of {len}").unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = self.bars.add(ProgressBar::new(steps as u64).with_style(style));
+        bar.tick();
+        self.whole.replace(Some(bar));
+    }
+
+    /// One step of the plan is over.
+    fn advance(&self) {
+        let mut whole = self.whole.borrow_mut();
+        let Some(bar) = whole.as_ref() else { return };
+        bar.inc(1);
+        if bar.length() == Some(bar.position()) {
+            bar.finish_and_clear();
+            self.bars.remove(bar);
+            whole.take();
+        }
+    }
+
     fn start(&self, resource: String, action: &'static str) {
         let bar = self.animated.then(|| {
             let style = ProgressStyle::with_template("{spinner} {msg} {elapsed:.dim}").unwrap_or_else(|_| ProgressStyle::default_spinner());
-            let bar = self.bars.add(ProgressBar::new_spinner().with_style(style));
+            let bar = ProgressBar::new_spinner().with_style(style);
+            let bar = match self.whole.borrow().as_ref() {
+                Some(whole) => self.bars.insert_before(whole, bar),
+                None => self.bars.add(bar),
+            };
             bar.set_message(format!("{} {resource}", style::printable(action)));
             bar.enable_steady_tick(Duration::from_millis(100));
             bar
@@ -210,6 +240,10 @@ impl Ui {
 impl Reporter for Ui {
     fn event(&self, event: Event) {
         match event {
+            Event::Planned { create, update, delete } => {
+                self.emit("planned", json!({ "create": create, "update": update, "delete": delete }));
+                self.plan(create + update + delete);
+            }
             Event::Started { resource, action } => {
                 self.emit("started", json!({ "resource": resource, "action": action }));
                 self.start(resource, action);
@@ -222,6 +256,9 @@ impl Reporter for Ui {
                 let time = self.stop(&resource);
                 let members = json!({ "resource": resource, "action": action, "detail": detail, "seconds": style::seconds(time) });
                 self.emit("finished", members);
+                if matches!(action, "create" | "update" | "delete") {
+                    self.advance();
+                }
                 if action != "look" || self.verbose {
                     let detail = if detail.is_empty() { String::new() } else { format!("  {}", self.err.dim(&style::printable(&detail))) };
                     let time = self.err.dim(&format!("({})", style::duration(time)));
