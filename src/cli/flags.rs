@@ -271,3 +271,58 @@ impl Access {
 fn given(list: &[String]) -> Option<Vec<String>> {
     (!list.is_empty()).then(|| list.to_vec())
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct All {
+        #[command(flatten)]
+        global: Global,
+        #[command(flatten)]
+        names: Names,
+        #[command(flatten)]
+        upload: Upload,
+        #[command(flatten)]
+        wanted: Wanted,
+        #[command(flatten)]
+        access: Access,
+    }
+
+    fn settings(arguments: &[&str]) -> Settings {
+        let all = All::try_parse_from([&["wsfix"], arguments].concat()).unwrap();
+        let mut settings = Settings::default();
+        all.global.write(&mut settings);
+        all.names.write(&mut settings);
+        all.upload.write(&mut settings);
+        all.wanted.write(&mut settings);
+        all.access.write(&mut settings);
+        settings
+    }
+
+    #[test]
+    fn every_flag_reaches_its_setting() {
+        let nothing = format!("{:?}", settings(&[]));
+        assert_eq!(nothing, format!("{:?}", Settings::default()));
+        let flags = "region profile endpoint-url stack table function-name api-name stage architecture handler existing-role backend-url \
+                     backend-timeout reply route route-selection-expression memory timeout log-retention tag jwt-secret signing-key session-claim \
+                     issuer audience leeway token-from allowed-origin session-cache";
+        for flag in flags.split_whitespace() {
+            let told = format!("{:?}", settings(&[&format!("--{flag}"), "a-value"]));
+            assert_eq!(told.matches("a-value").count(), 1, "{flag}: {told}");
+            assert_eq!(told.matches("None").count() + 1 - usize::from(flag == "tag"), nothing.matches("None").count(), "{flag}: {told}");
+        }
+        assert_eq!(settings(&["--require-origin"]).require_origin, Some(true));
+    }
+
+    #[test]
+    fn values_that_are_special_pass() {
+        assert_eq!(settings(&["--existing-role"]).existing_role.as_deref(), Some(""));
+        assert_eq!(settings(&["--existing-role", "--reply", "auto"]).existing_role.as_deref(), Some(""));
+        assert_eq!(settings(&["--jwt-secret", "-"]).jwt_secret.as_deref(), Some("-"));
+        assert_eq!(settings(&["--route", "a", "--route", "b"]).routes, Some(vec!["a".to_owned(), "b".to_owned()]));
+    }
+}

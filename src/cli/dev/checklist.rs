@@ -125,3 +125,35 @@ fn line(check: &Check, paint: Paint) -> String {
 fn document(check: &Check) -> Value {
     json!({ "name": check.name, "verdict": check.verdict.as_str(), "evidence": check.evidence, "seconds": style::seconds(check.time) })
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::flags::Global;
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        global: Global,
+    }
+
+    #[test]
+    fn a_checklist_counts_and_keeps_the_evidence() {
+        let ui = Ui::new(&Flags::parse_from(["wsfix", "--output", "json"]).global);
+        let list = Checklist::new(&ui, Instant::now());
+        list.passed("the cloud runs", "http://127.0.0.1:1");
+        list.skipped("the backend hears of it", "there is none");
+        assert!(list.all_passed());
+        list.judge("a client connects", Err("HTTP 403 \x1b[2J".to_owned()));
+        assert!(!list.all_passed());
+        let text = list.text(Paint::new(false));
+        let words: Vec<&str> = text.lines().filter_map(|line| line.split_whitespace().next()).collect();
+        assert_eq!(words, ["ok", "skip", "FAIL", "1"]);
+        assert!(text.contains("1 of 2 checks passed, 1 failed, 1 skipped in "), "{text}");
+        assert!(!text.contains('\x1b'));
+        let document = list.document();
+        assert_eq!((&document["ok"], &document["checks"][0]["evidence"]), (&Value::from(false), &Value::from("http://127.0.0.1:1")));
+    }
+}
