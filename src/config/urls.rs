@@ -64,8 +64,8 @@ pub(super) fn is_loopback(url: &Url) -> bool {
 /// An `Origin` exactly as a browser sends it.
 pub(super) fn origin(text: &str) -> Result<(), Refused> {
     const EXAMPLE: &str = "write scheme, host and port, like https://app.example.com or http://localhost:3000";
-    if text == "*" {
-        return Err(("is no origin", "to allow any, leave `allowed_origins` empty".to_owned()));
+    if text.contains('*') {
+        return Err(("is no origin: there are no wildcards", "write each origin; to allow any, leave `allowed_origins` empty".to_owned()));
     }
     if text.contains([',', ' ']) {
         return Err(("is more than one origin", "write one origin an item".to_owned()));
@@ -150,7 +150,7 @@ mod tests {
             ("*", "to allow any"),
             ("null", "write scheme"),
             ("app.example.com", "write scheme"),
-            ("https://*.example.com", "write scheme"),
+            ("https://*.example.com", "to allow any"),
             ("https://a.example,https://b.example", "one origin an item"),
             ("", "write scheme"),
         ] {
