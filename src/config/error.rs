@@ -148,11 +148,9 @@ impl Source {
             if inside.is_some_and(|outer| blank || indent > outer) {
                 self.hidden.push(start..start + line.len());
             } else {
-                let written: String = line.iter().collect::<String>().to_lowercase();
-                let named = ["secret", "signing_key", "password", "token", "://", "environment"].iter().any(|name| written.contains(name));
-                let value = line.iter().position(|c| *c == ':').map_or(indent, |colon| colon + 1);
-                inside = named.then_some(indent);
-                if named {
+                let value = secret_value(line);
+                inside = value.map(|_| indent);
+                if let Some(value) = value {
                     self.hidden.push(start + value..start + line.len());
                 }
             }
@@ -219,6 +217,19 @@ impl Source {
         }
         Excerpt { text, marked: marked.unwrap_or(length..length + 1) }
     }
+}
+
+/// Where in a line a value begins that may be a secret.
+fn secret_value(line: &[char]) -> Option<usize> {
+    let lower: Vec<char> = line.iter().map(char::to_ascii_lowercase).collect();
+    let find = |part: &str| {
+        let part: Vec<char> = part.chars().collect();
+        lower.windows(part.len()).position(|window| window == part)
+    };
+    let named = ["secret", "signing_key", "password", "token", "environment"].iter().filter_map(|name| find(name)).min();
+    let value = named.map(|name| lower.iter().skip(name).position(|c| *c == ':').map_or(name, |colon| name + colon + 1));
+    let credentials = find("://").filter(|_| lower.contains(&'@'));
+    [value, credentials].into_iter().flatten().min()
 }
 
 #[cfg(test)]

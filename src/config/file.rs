@@ -61,6 +61,8 @@ fn parse(text: &str, name: &Path) -> File {
                 "indent with spaces"
             } else if error.what.contains("block sequence entries") {
                 "for a single `-` write `\"-\"`"
+            } else if text.contains("${") {
+                "a value with special characters has to stand in quotes, and so has `\"${NAME}\"` between `{` and `}`"
             } else {
                 "a value with `: `, ` #` or a special first character has to stand in quotes"
             };
@@ -69,6 +71,10 @@ fn parse(text: &str, name: &Path) -> File {
         }
     }
     file
+}
+
+fn is_secret(path: &str) -> bool {
+    keys::find(path).is_some_and(|key| key.kind == Kind::Secret)
 }
 
 impl File {
@@ -100,8 +106,7 @@ impl File {
             };
             let path = if group.is_empty() { name.clone() } else { format!("{group}.{name}") };
             let Some(known) = KEYS.iter().find(|known| known.path == path) else {
-                self.hide_all(value);
-                self.unknown(group, name, key);
+                self.unknown(group, name, key, value);
                 continue;
             };
             match (known.kind, &value.value) {
@@ -143,10 +148,20 @@ impl File {
         self.settings.entry(path).or_insert_with(|| value.clone());
     }
 
-    fn unknown(&mut self, group: &str, name: &str, key: &Node) {
+    fn unknown(&mut self, group: &str, name: &str, key: &Node, value: &Node) {
         let lead = if group.is_empty() { String::new() } else { format!("{group}.") };
         let what = format!("there is no setting `{lead}{}`", name.escape_debug());
-        let remedy = match keys::meant(group, name) {
+        let meant = keys::meant(group, name);
+        let telling = ["secret", "key", "token", "pass", "jwt", "credential"];
+        let lower = name.to_lowercase();
+        if matches!(value.value, Value::Map(_) | Value::List(_))
+            || telling.iter().any(|part| lower.contains(part))
+            || meant.is_some_and(is_secret)
+        {
+            self.hide_all(value);
+        }
+        self.hide_credentials(value);
+        let remedy = match meant {
             Some(path) => format!("did you mean `{path}`?"),
             None => {
                 let inside = |key: &&keys::Key| key.path.rsplit_once('.').map_or("", |(parent, _)| parent) == group;

@@ -151,7 +151,7 @@ fn config(reader: &mut Reader<'_>, fetch: &mut Fetch<'_>) -> Config {
     let signing_key = secrets::signing_key(reader, fetch, jwt.secret.as_ref());
     let allowed_origins = origins(reader);
     let require_origin = reader.boolean("require_origin").unwrap_or(false);
-    let session_cache_seconds = reader.integer("session_cache_seconds", 0..=3600, "").map_or(0, |found| whole(found.value));
+    let session_cache_seconds = reader.integer("session_cache_seconds", 0..=900, "").map_or(0, |found| whole(found.value));
     let tags = tags::read(reader);
     Config {
         connection,
@@ -317,7 +317,7 @@ fn backend_url(reader: &mut Reader<'_>, elsewhere: bool) -> Option<String> {
 /// The handler needs a moment after the backend's time is up, to tell the client.
 fn backend_timeout(reader: &mut Reader<'_>, function_seconds: i32) -> u32 {
     let limit = i64::from(function_seconds);
-    let Some(found) = reader.integer("backend_timeout_seconds", 1..=27, ", below `function.timeout_seconds`") else {
+    let Some(found) = reader.integer("backend_timeout_seconds", 1..=i64::from(i32::MAX), ", and below `function.timeout_seconds`") else {
         return whole((limit - 2).clamp(1, 20));
     };
     if found.value >= limit {
@@ -355,6 +355,7 @@ fn jwt(reader: &mut Reader<'_>, fetch: &mut Fetch<'_>) -> Jwt {
 
 fn token_from(reader: &mut Reader<'_>) -> Vec<TokenFrom> {
     let both = vec![TokenFrom::Query, TokenFrom::Subprotocol];
+    let before = reader.wrong.len();
     let Some(list) = reader.list("jwt.token_from") else { return both };
     let words = [("query", TokenFrom::Query), ("subprotocol", TokenFrom::Subprotocol)];
     let mut from = Vec::new();
@@ -369,7 +370,7 @@ fn token_from(reader: &mut Reader<'_>) -> Vec<TokenFrom> {
             from.push(one);
         }
     }
-    if list.is_empty() {
+    if list.is_empty() && reader.wrong.len() == before {
         reader.wrong(&Spot::Nowhere, "`jwt.token_from` is empty: nobody could connect", "write `[query, subprotocol]`, or leave it out");
     }
     from

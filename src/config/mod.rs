@@ -12,6 +12,8 @@ mod reader;
 mod secrets;
 mod sources;
 mod tags;
+#[cfg(test)]
+mod tests;
 mod urls;
 mod variables;
 mod yaml;

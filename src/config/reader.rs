@@ -232,17 +232,15 @@ impl Reader<'_> {
         None
     }
 
-    /// A list of texts.
+    /// A list of texts, without the items that are none, which are reported.
     pub(super) fn list(&mut self, path: &str) -> Option<Vec<Found<String>>> {
         let raw = self.effective(path)?;
         match raw {
             Raw::Given(Given::List(list), spot) => Some(list.into_iter().map(|value| Found { value, spot: spot.clone() }).collect()),
             Raw::Given(Given::Text(value), spot) => Some(vec![Found { value, spot }]),
             Raw::Node(Node { value: Value::List(nodes), .. }) => {
-                let texts = nodes.into_iter().map(|node| self.as_text(path, Raw::Node(node)).map(|(found, _)| found));
-                // Every item is read before the first bad one ends it, so that all are reported.
-                let texts: Vec<Option<Found<String>>> = texts.collect();
-                texts.into_iter().collect()
+                let texts = nodes.into_iter().filter_map(|node| self.as_text(path, Raw::Node(node)).map(|(found, _)| found));
+                Some(texts.collect())
             }
             Raw::Node(node) => {
                 let what = format!("`{path}` must be a list, this is {}", kind_of(&node.value));

@@ -54,7 +54,7 @@ fn without_slash(url: &Url) -> String {
 /// Whether the URL points to this machine.
 pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
@@ -64,8 +64,8 @@ pub(super) fn is_loopback(url: &Url) -> bool {
 /// An `Origin` exactly as a browser sends it.
 pub(super) fn origin(text: &str) -> Result<(), Refused> {
     const EXAMPLE: &str = "write scheme, host and port, like https://app.example.com or http://localhost:3000";
-    if text == "*" {
-        return Err(("is no origin", "to allow any, leave `allowed_origins` empty".to_owned()));
+    if text.contains('*') {
+        return Err(("is no origin: there are no wildcards", "write each origin; to allow any, leave `allowed_origins` empty".to_owned()));
     }
     if text.contains([',', ' ']) {
         return Err(("is more than one origin", "write one origin an item".to_owned()));
@@ -101,7 +101,6 @@ mod tests {
             ("http://localhost:3000", "http://localhost:3000"),
             ("http://127.1.2.3:80/", "http://127.1.2.3"),
             ("http://[::1]:3000", "http://[::1]:3000"),
-            ("http://api.localhost", "http://api.localhost"),
         ] {
             assert_eq!(backend(text).as_deref(), Ok(url), "{text}");
         }
@@ -109,6 +108,7 @@ mod tests {
             ("x.awsapprunner.com", "no scheme"),
             ("http://x.awsapprunner.com", "plain http"),
             ("http://localhost.example.com", "plain http"),
+            ("http://api.localhost", "plain http"),
             ("http://10.0.0.1", "plain http"),
             ("wss://x.example", "WebSocket"),
             ("ftp://x.example", "no https"),
@@ -150,7 +150,7 @@ mod tests {
             ("*", "to allow any"),
             ("null", "write scheme"),
             ("app.example.com", "write scheme"),
-            ("https://*.example.com", "write scheme"),
+            ("https://*.example.com", "to allow any"),
             ("https://a.example,https://b.example", "one origin an item"),
             ("", "write scheme"),
         ] {
