@@ -94,6 +94,13 @@ impl Connection {
     }
 }
 
+#[cfg(test)]
+impl Connection {
+    pub(super) fn for_tests(session_id: &str) -> Self {
+        Self { session_id: session_id.to_owned(), user_id: None, expires_at: i64::MAX, auth_until: None }
+    }
+}
+
 /// Connections as last read, for those who allow it.
 #[derive(Default)]
 pub(super) struct Cache(Mutex<HashMap<String, (Connection, u64)>>);
