@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::apigatewayv2::partition;
 use crate::local::wire::{Answer, Call, Outcome, ServiceError};
 use crate::local::world::World;
 
 /// `GetAccount`: whether API Gateway has a role to write logs with, and the throttle of the whole account.
 pub(crate) async fn answer(world: &Arc<World>, call: &Call) -> Outcome {
-    let resource = format!("arn:{}:apigateway:{}::/account", partition(&world.region), world.region);
+    let resource = format!("arn:aws:apigateway:{}::/account", world.region);
     world.authorize(&call.caller, &format!("apigateway:{}", call.method), &resource, None)?;
     if call.operation != "GetAccount" {
         let message = format!("{} is not part of the local cloud; its settings of the account cannot be changed", call.operation);

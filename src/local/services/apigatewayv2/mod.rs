@@ -13,17 +13,14 @@ mod settings;
 mod stages;
 mod state;
 mod tags;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 
+use crate::local::policy::Context;
 use crate::local::wire::{Call, Outcome, ServiceError};
 use crate::local::world::World;
 
 pub(crate) use model::{Integration, Route, Snapshot};
-pub(crate) use request::partition;
-pub(crate) use settings::RouteSettings;
 pub(crate) use state::{Apis, StageView};
 
 /// Authorises and runs one operation.
@@ -78,19 +75,21 @@ pub(crate) async fn answer(world: &Arc<World>, call: &Call) -> Outcome {
 
 /// The actions are the HTTP verbs, on ARNs without an account. Tags that come with a call are authorised too.
 fn authorize(world: &World, call: &Call, path: &str) -> Result<(), ServiceError> {
-    let root = format!("arn:{}:apigateway:{}::", request::partition(&world.region), world.region);
-    let action = format!("apigateway:{}", call.method.as_str());
-    world.authorize(&call.caller, &action, &format!("{root}{path}"), None)?;
+    let root = request::root(world);
+    let new = request::tags_in(call);
+    let old = path.split('/').nth(2).filter(|_| path.starts_with("/apis/")).and_then(|id| world.apis.tags(id)).unwrap_or_default();
+    let context = Context::default()
+        .with_request_tags(new.iter().map(|(key, value)| (key.as_str(), value.as_str())))
+        .with_resource_tags(old.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+    let allow = |action: &str, path: &str| world.authorize_with(&call.caller, action, &format!("{root}{path}"), None, &context);
+    allow(&format!("apigateway:{}", call.method.as_str()), path)?;
     match call.operation.as_str() {
-        "CreateApi" if request::has_tags(call) => {
-            let tagged = format!("{root}/apis/*");
-            let encoded: String = tagged.replace(':', "%3A").replace('/', "%2F");
-            world.authorize(&call.caller, "apigateway:POST", &format!("{root}/tags/{encoded}"), None)
+        "CreateApi" if !new.is_empty() => {
+            let encoded = format!("{root}/apis/*").replace(':', "%3A").replace('/', "%2F");
+            allow("apigateway:POST", &format!("/tags/{encoded}"))
         }
         // This action is in no list of actions, yet AWS asks for it when a stage is created with tags.
-        "CreateStage" if request::has_tags(call) => {
-            world.authorize(&call.caller, "apigateway:TagResource", &format!("{root}{path}"), None)
-        }
+        "CreateStage" if !new.is_empty() => allow("apigateway:TagResource", path),
         _ => Ok(()),
     }
 }

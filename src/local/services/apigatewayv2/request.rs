@@ -1,10 +1,12 @@
 //! Reading requests, and the errors of this service.
 
 use percent_encoding::percent_decode_str;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::model::Pairs;
 use crate::local::wire::{Call, ServiceError};
 use crate::local::world::World;
 
@@ -14,10 +16,19 @@ pub(super) fn read<T: DeserializeOwned>(call: &Call) -> Result<T, ServiceError> 
     serde_json::from_slice(body).map_err(|error| ServiceError::new(400, "SerializationException", error.to_string()))
 }
 
-/// Whether the body has tags in it.
-pub(super) fn has_tags(call: &Call) -> bool {
-    let body = serde_json::from_slice::<serde_json::Value>(&call.body).unwrap_or_default();
-    body.get("tags").and_then(serde_json::Value::as_object).is_some_and(|tags| !tags.is_empty())
+/// The tags in the body; none where there is something else in their place.
+pub(super) fn tags_in(call: &Call) -> Pairs {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Tagged {
+        tags: Option<Pairs>,
+    }
+    serde_json::from_slice::<Tagged>(&call.body).ok().and_then(|body| body.tags).unwrap_or_default()
+}
+
+/// What all ARNs of this service begin with: they have no account.
+pub(super) fn root(world: &World) -> String {
+    format!("arn:aws:apigateway:{}::", world.region)
 }
 
 /// A path segment as it was meant.
@@ -67,15 +78,4 @@ pub(super) fn check_length(member: &str, text: Option<&str>, least: usize, most:
 pub(super) fn date(world: &World) -> String {
     let moment = OffsetDateTime::from_unix_timestamp(world.clock.now_ms() / 1000).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     moment.format(&Rfc3339).unwrap_or_default()
-}
-
-/// The partition of a Region.
-pub(crate) fn partition(region: &str) -> &'static str {
-    if region.starts_with("cn-") {
-        "aws-cn"
-    } else if region.starts_with("us-gov-") {
-        "aws-us-gov"
-    } else {
-        "aws"
-    }
 }

@@ -32,7 +32,9 @@ impl RouteInput {
         check_length("operationName", self.operation_name.as_deref(), 1, 64)?;
         check_length("target", self.target.as_deref(), 0, 128)?;
         if let Some(key) = &self.route_key
-            && (key.is_empty() || key.len() > 128 || (key.starts_with('$') && !["$connect", "$disconnect", "$default"].contains(&key.as_str())))
+            && (key.is_empty()
+                || key.len() > 128
+                || (key.starts_with('$') && !["$connect", "$disconnect", "$default"].contains(&key.as_str())))
         {
             return Err(bad_request(format!("The provided route key is not valid: {key}. Route keys that begin with $ are reserved")));
         }
@@ -70,10 +72,7 @@ impl RouteInput {
             authorization_type: self.authorization_type.unwrap_or(old.authorization_type),
             target: emptied(self.target, old.target),
             operation_name: self.operation_name.or(old.operation_name),
-            route_response_selection_expression: emptied(
-                self.route_response_selection_expression,
-                old.route_response_selection_expression,
-            ),
+            route_response_selection_expression: emptied(self.route_response_selection_expression, old.route_response_selection_expression),
             model_selection_expression: emptied(self.model_selection_expression, old.model_selection_expression),
             responses: old.responses,
         }

@@ -106,10 +106,7 @@ pub(super) fn variables_over(new: Pairs, old: &mut Pairs) -> Result<(), ServiceE
 }
 
 /// Settings of single routes over those that were there. An entry stands for all settings of its route, not only for those named.
-pub(super) fn routes_over(
-    new: BTreeMap<String, RouteSettings>,
-    old: &mut BTreeMap<String, RouteSettings>,
-) -> Result<(), ServiceError> {
+pub(super) fn routes_over(new: BTreeMap<String, RouteSettings>, old: &mut BTreeMap<String, RouteSettings>) -> Result<(), ServiceError> {
     for (key, settings) in new {
         let before = old.get(&key).cloned().unwrap_or_else(RouteSettings::untouched);
         old.insert(key, settings.stored_over(&before)?);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::model::{Api, Deployment, Snapshot, Stage};
+use super::model::{Api, Deployment, Pairs, Snapshot, Stage};
 use super::request::{date, no_such_api};
 use super::settings::RouteSettings;
 use crate::local::ids;
@@ -46,6 +46,11 @@ impl Apis {
         self.lock().logs_role.clone()
     }
 
+    /// The tags of an API.
+    pub(super) fn tags(&self, api_id: &str) -> Option<Pairs> {
+        self.lock().apis.iter().find(|api| api.api_id == api_id).map(|api| api.tags.clone())
+    }
+
     /// A stage as it is served now; `None`: no such API or stage, nothing deployed, or the endpoint is switched off.
     pub(crate) fn stage(&self, world: &World, api_id: &str, stage_name: &str) -> Option<StageView> {
         let mut state = self.lock();
@@ -65,11 +70,7 @@ impl Apis {
 }
 
 /// Looks at or changes one API, with all that was due in it done.
-pub(super) fn with_api<T>(
-    world: &World,
-    api_id: &str,
-    act: impl FnOnce(&mut Api) -> Result<T, ServiceError>,
-) -> Result<T, ServiceError> {
+pub(super) fn with_api<T>(world: &World, api_id: &str, act: impl FnOnce(&mut Api) -> Result<T, ServiceError>) -> Result<T, ServiceError> {
     let mut state = world.apis.lock();
     let api = state.apis.iter_mut().find(|api| api.api_id == api_id).ok_or_else(|| no_such_api(world, api_id))?;
     api.settle(world);
@@ -80,8 +81,7 @@ impl Api {
     /// Does what is due: automatic deployments, and deployments that are ready by now.
     pub(super) fn settle(&mut self, world: &World) {
         let now = Instant::now();
-        let due: Vec<usize> =
-            (0..self.stages.len()).filter(|index| self.stages[*index].deploys_at.is_some_and(|at| at <= now)).collect();
+        let due: Vec<usize> = (0..self.stages.len()).filter(|index| self.stages[*index].deploys_at.is_some_and(|at| at <= now)).collect();
         for index in due {
             self.deploy_automatically(world, index, now);
         }

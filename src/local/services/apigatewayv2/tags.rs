@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::model::Pairs;
-use super::request::{bad_request, partition, read};
+use super::request::{bad_request, read, root};
 use super::state::with_api;
 use crate::local::wire::{Answer, Call, Outcome, ServiceError};
 use crate::local::world::World;
@@ -34,7 +34,7 @@ pub(super) fn over(mut old: Pairs, new: Pairs) -> Result<Pairs, ServiceError> {
 
 /// Looks at or changes the tags of what an ARN names.
 fn with_tags<T>(world: &World, arn: &str, act: impl FnOnce(&mut Pairs) -> Result<T, ServiceError>) -> Result<T, ServiceError> {
-    let root = format!("arn:{}:apigateway:{}::/apis/", partition(&world.region), world.region);
+    let root = root(world) + "/apis/";
     let path = arn.strip_prefix(&root).ok_or_else(|| bad_request(format!("Invalid resource ARN specified: {arn}")))?;
     let (api_id, stage_name) = match path.split_once("/stages/") {
         Some((api_id, stage_name)) => (api_id, Some(stage_name)),
@@ -62,10 +62,8 @@ pub(super) fn tag(world: &World, call: &Call, arn: &str) -> Outcome {
 }
 
 pub(super) fn untag(world: &World, call: &Call, arn: &str) -> Outcome {
-    let keys: Vec<String> = url::form_urlencoded::parse(call.query.as_bytes())
-        .filter(|(name, _)| name == "tagKeys")
-        .map(|(_, key)| key.into_owned())
-        .collect();
+    let keys: Vec<String> =
+        url::form_urlencoded::parse(call.query.as_bytes()).filter(|(name, _)| name == "tagKeys").map(|(_, key)| key.into_owned()).collect();
     with_tags(world, arn, |tags| {
         tags.retain(|key, _| !keys.contains(key));
         Ok(Answer::empty(204))

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::error::{constraint, invalid};
 use super::input::read;
-use super::state::{arn_of, name_in, with_function};
+use super::state::{authorize, name_in, with_function};
 use crate::local::wire::{Answer, Call, Outcome};
 use crate::local::world::World;
 
@@ -24,7 +24,7 @@ struct ConcurrencyInput {
 
 pub(super) fn put(world: &Arc<World>, call: &Call, reference: &str) -> Outcome {
     let name = name_in(world, reference)?;
-    world.authorize(&call.caller, "lambda:PutFunctionConcurrency", &arn_of(world, &name), None)?;
+    authorize(world, call, "lambda:PutFunctionConcurrency", &name)?;
     let input: ConcurrencyInput = read(call)?;
     let wanted = input.reserved_concurrent_executions.unwrap_or(-1);
     let reserved = u64::try_from(wanted).map_err(|_| {
@@ -45,7 +45,7 @@ pub(super) fn put(world: &Arc<World>, call: &Call, reference: &str) -> Outcome {
 
 pub(super) fn get(world: &Arc<World>, call: &Call, reference: &str) -> Outcome {
     let name = name_in(world, reference)?;
-    world.authorize(&call.caller, "lambda:GetFunctionConcurrency", &arn_of(world, &name), None)?;
+    authorize(world, call, "lambda:GetFunctionConcurrency", &name)?;
     with_function(world, &name, |function| {
         let body = function.reserved.map_or_else(|| json!({}), |reserved| json!({ "ReservedConcurrentExecutions": reserved }));
         Ok(Answer::json(200, &body))
@@ -54,7 +54,7 @@ pub(super) fn get(world: &Arc<World>, call: &Call, reference: &str) -> Outcome {
 
 pub(super) fn delete(world: &Arc<World>, call: &Call, reference: &str) -> Outcome {
     let name = name_in(world, reference)?;
-    world.authorize(&call.caller, "lambda:DeleteFunctionConcurrency", &arn_of(world, &name), None)?;
+    authorize(world, call, "lambda:DeleteFunctionConcurrency", &name)?;
     with_function(world, &name, |function| {
         function.reserved = None;
         Ok(Answer::empty(204))

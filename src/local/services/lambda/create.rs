@@ -15,6 +15,7 @@ use super::pool::Pool;
 use super::state::{arn_of, name_in};
 use super::{read as reading, tags};
 use crate::local::ids;
+use crate::local::policy::Context;
 use crate::local::wire::{Answer, Call, Caller, Outcome, ServiceError};
 use crate::local::world::World;
 
@@ -45,7 +46,7 @@ pub(super) fn check_role(world: &World, caller: &Caller, role: &str) -> Result<(
         return Err(ServiceError::new(403, "AccessDeniedException", "Cross-account pass role is not allowed."));
     }
     // The denial is Lambda's own, in Lambda's shape.
-    let context = [("iam:PassedToService", "lambda.amazonaws.com")];
+    let context = Context::default().with("iam:PassedToService", "lambda.amazonaws.com");
     if let Err(denied) = world.authorize_with(caller, "iam:PassRole", role, None, &context) {
         return Err(ServiceError::new(403, "AccessDeniedException", denied.message));
     }
@@ -67,10 +68,11 @@ pub(super) async fn create(world: &Arc<World>, call: &Call) -> Outcome {
     let name = name_in(world, &required("functionName", function_name)?)?;
     check_name(&name)?;
     let arn = arn_of(world, &name);
-    world.authorize(&call.caller, "lambda:CreateFunction", &arn, None)?;
     let tags = tags.unwrap_or_default();
+    let context = Context::default().with_request_tags(tags.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+    world.authorize_with(&call.caller, "lambda:CreateFunction", &arn, None, &context)?;
     if !tags.is_empty() {
-        world.authorize(&call.caller, "lambda:TagResource", &arn, None)?;
+        world.authorize_with(&call.caller, "lambda:TagResource", &arn, None, &context)?;
         tags::check(&tags)?;
     }
     match package_type.as_deref() {

@@ -103,10 +103,7 @@ impl CodeInput {
             return Err(invalid("The local cloud takes code as ZipFile alone: it has neither images nor S3."));
         }
         let Some(text) = &self.zip_file else { return Ok(None) };
-        STANDARD
-            .decode(text)
-            .map(Some)
-            .map_err(|_| ServiceError::new(400, "SerializationException", "ZipFile is not valid base64"))
+        STANDARD.decode(text).map(Some).map_err(|_| ServiceError::new(400, "SerializationException", "ZipFile is not valid base64"))
     }
 }
 

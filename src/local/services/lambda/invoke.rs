@@ -6,7 +6,6 @@ use std::time::Instant;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::concurrency::ACCOUNT;
@@ -136,7 +135,7 @@ pub(super) async fn invoke(world: &Arc<World>, call: &Call, reference: &str) -> 
 /// An error document as a runtime would write it, for tests of those who read it.
 #[cfg(test)]
 pub(super) fn error_document(payload: &Bytes) -> (String, String) {
-    let document: serde_json::Value = serde_json::from_slice(payload).unwrap_or_else(|_| json!({}));
+    let document: serde_json::Value = serde_json::from_slice(payload).unwrap_or_default();
     let text = |member: &str| document[member].as_str().unwrap_or_default().to_owned();
     (text("errorType"), text("errorMessage"))
 }

@@ -1,7 +1,7 @@
 //! What a sandbox writes to CloudWatch Logs: the platform's own lines and the function's.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -43,12 +43,12 @@ fn milliseconds(duration: Duration) -> f64 {
 
 impl Logs {
     /// A stream named as Lambda names them. Lines are written with the rights of the function's role.
-    pub(super) fn new(world: &std::sync::Arc<World>, name: &str, settings: &Settings) -> Self {
+    pub(super) fn new(world: &Arc<World>, name: &str, settings: &Settings) -> Self {
         let moment = OffsetDateTime::from_unix_timestamp(world.clock.now_ms() / 1000).unwrap_or(OffsetDateTime::UNIX_EPOCH);
         let day = moment.format(format_description!("[year]/[month]/[day]")).unwrap_or_default();
         Self {
-            world: std::sync::Arc::downgrade(world),
-            caller: role_session(&settings.role, name),
+            world: Arc::downgrade(world),
+            caller: world.session_caller(&settings.role, name),
             group: settings.logging.group.clone(),
             stream: format!("{day}/[$LATEST]{}", ids::hex(&ids::bytes::<16>())),
             json: settings.logging.json,
@@ -86,11 +86,8 @@ impl Logs {
     }
 
     fn platform(&self, text: String, kind: &str, record: Value) {
-        let line = if self.json {
-            json!({ "time": self.now(), "type": format!("platform.{kind}"), "record": record }).to_string()
-        } else {
-            text
-        };
+        let line =
+            if self.json { json!({ "time": self.now(), "type": format!("platform.{kind}"), "record": record }).to_string() } else { text };
         self.write(&[line]);
     }
 
@@ -150,30 +147,5 @@ impl Logs {
             self.write(&[format!("END RequestId: {request_id}")]);
         }
         self.platform(text, "report", json!({ "requestId": request_id, "status": report.status, "metrics": metrics }));
-    }
-}
-
-/// The session that Lambda has of a function's role: it is named as the function.
-pub(super) fn role_session(role: &str, function: &str) -> Caller {
-    let mut parts = role.splitn(6, ':');
-    let partition = parts.nth(1).unwrap_or_default();
-    let account = parts.nth(2).unwrap_or_default();
-    let name = role.rsplit('/').next().unwrap_or_default();
-    Caller {
-        arn: format!("arn:{partition}:sts::{account}:assumed-role/{name}/{function}"),
-        principal: role.to_owned(),
-        user_id: format!("AROA{}:{function}", name.to_ascii_uppercase()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::role_session;
-
-    #[test]
-    fn a_session_leaves_out_the_path_of_the_role() {
-        let caller = role_session("arn:aws:iam::111122223333:role/service-role/app", "websocket-handler");
-        assert_eq!(caller.arn, "arn:aws:sts::111122223333:assumed-role/app/websocket-handler");
-        assert_eq!(caller.principal, "arn:aws:iam::111122223333:role/service-role/app");
     }
 }

@@ -18,8 +18,6 @@ mod runtime_api;
 mod sandbox;
 mod state;
 mod tags;
-#[cfg(test)]
-mod tests;
 mod update;
 
 use std::sync::Arc;
@@ -29,8 +27,8 @@ use percent_encoding::percent_decode_str;
 use crate::local::wire::{Call, Outcome, ServiceError};
 use crate::local::world::World;
 
-pub(crate) use invoke::{Finished, Refusal, run};
-pub(crate) use state::Functions;
+pub(crate) use invoke::{Refusal, run};
+pub(crate) use state::{Functions, name_in};
 
 /// Authorises and runs one operation.
 pub(crate) async fn answer(world: &Arc<World>, call: &Call) -> Outcome {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::error::{conflict, constraint, invalid, not_found, stale};
 use super::input::read;
 use super::read::parameter;
-use super::state::{arn_of, name_in, with_function};
+use super::state::{authorize, name_in, with_function};
 use crate::local::ids;
 use crate::local::wire::{Answer, Call, Outcome, ServiceError};
 use crate::local::world::World;
@@ -97,7 +97,7 @@ fn principal(text: &str) -> Result<Value, ServiceError> {
 
 pub(super) fn add(world: &Arc<World>, call: &Call, reference: &str) -> Outcome {
     let name = name_in(world, reference)?;
-    world.authorize(&call.caller, "lambda:AddPermission", &arn_of(world, &name), None)?;
+    authorize(world, call, "lambda:AddPermission", &name)?;
     let input: PermissionInput = read(call)?;
     with_function(world, &name, |function| {
         let statement = input.statement(&function.arn)?;
@@ -124,7 +124,7 @@ pub(super) fn add(world: &Arc<World>, call: &Call, reference: &str) -> Outcome {
 
 pub(super) fn get(world: &Arc<World>, call: &Call, reference: &str) -> Outcome {
     let name = name_in(world, reference)?;
-    world.authorize(&call.caller, "lambda:GetPolicy", &arn_of(world, &name), None)?;
+    authorize(world, call, "lambda:GetPolicy", &name)?;
     with_function(world, &name, |function| {
         // The same code as for a function that is not there.
         let document = function.policy.document().ok_or_else(|| not_found("The resource you requested does not exist."))?;
@@ -134,7 +134,7 @@ pub(super) fn get(world: &Arc<World>, call: &Call, reference: &str) -> Outcome {
 
 pub(super) fn remove(world: &Arc<World>, call: &Call, reference: &str, statement_id: &str) -> Outcome {
     let name = name_in(world, reference)?;
-    world.authorize(&call.caller, "lambda:RemovePermission", &arn_of(world, &name), None)?;
+    authorize(world, call, "lambda:RemovePermission", &name)?;
     with_function(world, &name, |function| {
         let policy = &mut function.policy;
         policy.check(parameter(call, "RevisionId").as_deref())?;
@@ -144,69 +144,4 @@ pub(super) fn remove(world: &Arc<World>, call: &Call, reference: &str, statement
         policy.revision_id = ids::uuid();
         Ok(Answer::empty(204))
     })
-}
-
-/// Whether a statement lets a service invoke the function for a source.
-pub(super) fn lets_service(policy: &Policy, service: &str, source_arn: &str, account: &str) -> bool {
-    policy.statements.iter().any(|statement| {
-        let principal = statement["Principal"] == "*" || statement["Principal"]["Service"] == service;
-        let action = ["lambda:InvokeFunction", "lambda:*", "*"].iter().any(|action| statement["Action"] == *action);
-        let condition = &statement["Condition"];
-        let source = condition["ArnLike"]["AWS:SourceArn"].as_str().is_none_or(|pattern| arn_like(pattern, source_arn));
-        let owner = condition["StringEquals"]["AWS:SourceAccount"].as_str().is_none_or(|wanted| wanted == account);
-        principal && action && source && owner
-    })
-}
-
-/// `ArnLike`: each of the six parts on its own, with `*` and `?`.
-fn arn_like(pattern: &str, arn: &str) -> bool {
-    let parts = |text: &str| text.splitn(6, ':').map(str::to_owned).collect::<Vec<_>>();
-    let (pattern, arn) = (parts(pattern), parts(arn));
-    pattern.len() == arn.len() && pattern.iter().zip(&arn).all(|(pattern, text)| like(pattern.as_bytes(), text.as_bytes()))
-}
-
-fn like(pattern: &[u8], text: &[u8]) -> bool {
-    // Where a star can take one more byte: one way back is enough, the last star is the only one that matters.
-    let (mut p, mut t, mut back) = (0, 0, None);
-    while t < text.len() {
-        match pattern.get(p) {
-            Some(b'*') => {
-                back = Some((p, t));
-                p += 1;
-            }
-            Some(byte) if *byte == b'?' || *byte == text[t] => (p, t) = (p + 1, t + 1),
-            _ => match back {
-                Some((star, taken)) => {
-                    back = Some((star, taken + 1));
-                    (p, t) = (star + 1, taken + 1);
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[p..].iter().all(|byte| *byte == b'*')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::arn_like;
-
-    #[test]
-    fn arns_match_part_by_part() {
-        let arn = "arn:aws:execute-api:us-east-1:111122223333:abcde12345/prod/$connect";
-        for (pattern, matches) in [
-            ("arn:aws:execute-api:us-east-1:111122223333:abcde12345/*/*", true),
-            ("arn:aws:execute-api:us-east-1:111122223333:abcde12345/*", true),
-            ("arn:aws:execute-api:us-east-1:111122223333:abcde12345/prod/$connect", true),
-            ("arn:aws:execute-api:us-east-1:111122223333:abcde1234?/prod/$c*t", true),
-            ("arn:aws:execute-api:*:111122223333:*", true),
-            ("arn:aws:execute-api:us-east-1:111122223333:abcde12345/test/*", false),
-            ("arn:aws:execute-api:us-east-1:111122223333:other/*", false),
-            ("arn:aws:execute-api:us-east-1:111122223333:abcde12345", false),
-            ("arn:aws:execute-api:*", false),
-            ("*", false),
-        ] {
-            assert_eq!(arn_like(pattern, arn), matches, "{pattern}");
-        }
-    }
 }

@@ -15,8 +15,7 @@ use tokio::task::JoinHandle;
 use super::code::Unstartable;
 use super::logs::Logs;
 use super::model::Settings;
-use super::runtime_api::RuntimeApi;
-use super::state::Processes;
+use super::runtime_api::{RuntimeApi, Signal};
 use crate::local::world::{SessionCredentials, World};
 
 /// A longer line is cut: a log event of CloudWatch Logs has this many bytes at most.
@@ -26,17 +25,9 @@ const TEXT_FILE_BUSY: i32 = 26;
 /// `ENOEXEC`
 const EXEC_FORMAT: i32 = 8;
 
-/// Kills a process group by its leader's id.
-pub(super) fn kill(leader: i32) {
-    if let Some(leader) = Pid::from_raw(leader) {
-        let _ = kill_process_group(leader, UnixSignal::KILL);
-    }
-}
-
-/// A process and all that it started; killed when dropped.
+/// A process and all that it started, by its leader's id; killed when dropped.
 struct Group {
     leader: i32,
-    processes: Arc<Processes>,
 }
 
 impl Group {
@@ -49,19 +40,25 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        if self.processes.lock().remove(&self.leader) {
-            kill(self.leader);
-        }
+        self.signal(UnixSignal::KILL);
     }
 }
 
 /// A started `bootstrap`.
 pub(super) struct Process {
-    pub api: RuntimeApi,
-    child: Child,
+    api: RuntimeApi,
+    /// Before the child: once the child is reaped, its id may be another's.
     group: Group,
+    child: Child,
     flush: mpsc::Sender<oneshot::Sender<()>>,
     pump: JoinHandle<()>,
+}
+
+/// What a process did.
+pub(super) enum Happened {
+    Said(Signal),
+    /// `exit status 1`, `signal: killed`
+    Exited(String),
 }
 
 /// Why there is no process, as the caller of the function sees it.
@@ -114,9 +111,7 @@ impl Process {
             })
         })?;
         let leader = child.id().and_then(|id| i32::try_from(id).ok()).unwrap_or_default();
-        let processes = world.functions.processes.clone();
-        processes.lock().insert(leader);
-        let group = Group { leader, processes };
+        let group = Group { leader };
         let (flush, flushes) = mpsc::channel(1);
         let pump = tokio::spawn(pump(child.stdout.take(), child.stderr.take(), flushes, logs.clone()));
         Ok(Self { api, child, group, flush, pump })
@@ -132,9 +127,13 @@ impl Process {
         self.group.signal(UnixSignal::CONT);
     }
 
-    /// Waits for its end.
-    pub(super) async fn exited(&mut self) -> String {
-        self.child.wait().await.map_or_else(|error| error.to_string(), describe)
+    /// Waits for what it does next. What it said comes before that it ended.
+    pub(super) async fn next(&mut self) -> Happened {
+        tokio::select! {
+            biased;
+            Some(signal) = self.api.signals.recv() => Happened::Said(signal),
+            status = self.child.wait() => Happened::Exited(status.map_or_else(|error| error.to_string(), describe)),
+        }
     }
 
     /// Whether it has ended.
@@ -247,7 +246,8 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             _ => self.pipe = None,
         }
         let mut lines = Vec::new();
-        while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n').or((self.rest.len() > LONGEST_LINE).then_some(LONGEST_LINE)) {
+        while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n').or((self.rest.len() > LONGEST_LINE).then_some(LONGEST_LINE))
+        {
             let mut line: Vec<u8> = self.rest.drain(..=end.min(self.rest.len() - 1)).collect();
             line.pop_if(|byte| *byte == b'\n');
             line.pop_if(|byte| *byte == b'\r');

@@ -8,7 +8,7 @@ use time::macros::format_description;
 
 use super::error::invalid;
 use super::model::Just;
-use super::state::{arn_of, name_in, with_function};
+use super::state::{authorize, name_in, with_function};
 use crate::local::wire::{Answer, Call, Outcome};
 use crate::local::world::World;
 
@@ -51,9 +51,8 @@ pub(super) fn list(world: &Arc<World>, call: &Call) -> Outcome {
 
 pub(super) fn get(world: &Arc<World>, call: &Call, reference: &str) -> Outcome {
     let name = name_in(world, reference)?;
-    let arn = arn_of(world, &name);
-    world.authorize(&call.caller, "lambda:GetFunction", &arn, None)?;
-    let tags_denied = world.authorize(&call.caller, "lambda:ListTags", &arn, None).err();
+    authorize(world, call, "lambda:GetFunction", &name)?;
+    let tags_denied = authorize(world, call, "lambda:ListTags", &name).err();
     with_function(world, &name, |function| {
         let mut body = json!({
             "Configuration": function.configuration(Just::Nothing),
@@ -76,6 +75,6 @@ pub(super) fn get(world: &Arc<World>, call: &Call, reference: &str) -> Outcome {
 
 pub(super) fn configuration(world: &Arc<World>, call: &Call, reference: &str) -> Outcome {
     let name = name_in(world, reference)?;
-    world.authorize(&call.caller, "lambda:GetFunctionConfiguration", &arn_of(world, &name), None)?;
+    authorize(world, call, "lambda:GetFunctionConfiguration", &name)?;
     with_function(world, &name, |function| Ok(Answer::json(200, &function.configuration(Just::Nothing))))
 }

@@ -6,13 +6,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::invoke::Finished;
 use super::logs::{Logs, Report};
 use super::model::Settings;
 use super::pool::{Pool, Seat};
-use super::process::{NotStarted, Process};
+use super::process::{Happened, NotStarted, Process};
 use super::runtime_api::{Event, LARGEST_ANSWER, Signal};
 use super::state::arn_of;
 use crate::local::ids;
@@ -207,18 +207,16 @@ impl Sandbox {
         self.logs.init_start(&self.settings.runtime);
         let started = Process::start(world, &self.name, &self.settings, &self.logs).await;
         let process = self.process.insert(started.map_err(Failure::NotStarted)?);
-        let failure = tokio::select! {
-            signal = process.api.signals.recv() => match signal {
-                Some(Signal::Next(waiting)) => {
-                    self.waiting = Some(waiting);
-                    return Ok(());
-                }
-                Some(Signal::InitError { body }) => Failure::Reported(body),
-                // An answer to no event: such a runtime cannot be used.
-                Some(Signal::Response { .. } | Signal::Error { .. }) | None => Failure::Exited("exit status 1".to_owned()),
-            },
-            how = process.exited() => Failure::Exited(how),
-            () = tokio::time::sleep(limit) => Failure::TimedOut,
+        let failure = match timeout(limit, process.next()).await {
+            Ok(Happened::Said(Signal::Next(waiting))) => {
+                self.waiting = Some(waiting);
+                return Ok(());
+            }
+            Ok(Happened::Said(Signal::InitError { body })) => Failure::Reported(body),
+            // An answer to no event: such a runtime cannot be used.
+            Ok(Happened::Said(Signal::Response { .. } | Signal::Error { .. })) => Failure::Exited("exit status 1".to_owned()),
+            Ok(Happened::Exited(how)) => Failure::Exited(how),
+            Err(_) => Failure::TimedOut,
         };
         process.flush().await;
         self.end();
@@ -239,13 +237,13 @@ impl Sandbox {
         };
         let mut answer = None;
         let (failure, alive) = loop {
-            let signal = tokio::select! {
-                signal = process.api.signals.recv() => signal,
-                how = process.exited() => break (Failure::Exited(how), false),
-                () = sleep_until(deadline) => break (Failure::TimedOut, false),
+            let signal = match timeout_at(deadline, process.next()).await {
+                Ok(Happened::Said(signal)) => signal,
+                Ok(Happened::Exited(how)) => break (Failure::Exited(how), false),
+                Err(_) => break (Failure::TimedOut, false),
             };
             let (given, known) = match signal {
-                Some(Signal::Next(waiting)) => match (undelivered.take(), &answer) {
+                Signal::Next(waiting) => match (undelivered.take(), &answer) {
                     (Some(event), _) => {
                         undelivered = waiting.send(event).err();
                         continue;
@@ -256,10 +254,9 @@ impl Sandbox {
                         break (Failure::Exited("exit status 1".to_owned()), alive);
                     }
                 },
-                Some(Signal::Response { id: of, body, known }) => ((of, body.ok_or(Failure::TooLarge)), known),
-                Some(Signal::Error { id: of, body, known }) => ((of, Err(Failure::Reported(body))), known),
-                Some(Signal::InitError { body }) => break (Failure::Reported(body), false),
-                None => break (Failure::Exited("exit status 1".to_owned()), false),
+                Signal::Response { id: of, body, known } => ((of, body.ok_or(Failure::TooLarge)), known),
+                Signal::Error { id: of, body, known } => ((of, Err(Failure::Reported(body))), known),
+                Signal::InitError { body } => break (Failure::Reported(body), false),
             };
             let expected = given.0 == id && answer.is_none();
             if expected {

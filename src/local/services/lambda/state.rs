@@ -1,6 +1,6 @@
 //! The functions of the account.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -8,34 +8,22 @@ use tokio::sync::Semaphore;
 
 use super::error::no_function;
 use super::model::Function;
-use super::policy;
-use crate::local::services::apigatewayv2::partition;
-use crate::local::wire::ServiceError;
+use crate::local::policy::Context;
+use crate::local::wire::{Call, ServiceError};
 use crate::local::world::World;
 
 /// Sandboxes that may start at the same time: more would only slow each other down.
 const STARTS: usize = 8;
 
-/// All functions, and the processes that run them.
+/// All functions.
 pub(crate) struct Functions {
     state: Mutex<BTreeMap<String, Function>>,
-    pub(super) processes: Arc<Processes>,
     pub(super) starts: Arc<Semaphore>,
 }
 
 impl Default for Functions {
     fn default() -> Self {
-        Self { state: Mutex::default(), processes: Arc::default(), starts: Arc::new(Semaphore::new(STARTS)) }
-    }
-}
-
-/// The process groups that live, by their leader's id.
-#[derive(Debug, Default)]
-pub(super) struct Processes(Mutex<HashSet<i32>>);
-
-impl Processes {
-    pub(super) fn lock(&self) -> MutexGuard<'_, HashSet<i32>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        Self { state: Mutex::default(), starts: Arc::new(Semaphore::new(STARTS)) }
     }
 }
 
@@ -48,25 +36,15 @@ impl Functions {
         functions
     }
 
-    /// Whether the function's resource policy lets API Gateway invoke it for this source; `false` where there is no such function.
-    pub(crate) fn lets_api_gateway(&self, name: &str, source_arn: &str, account: &str) -> bool {
-        let functions = self.lock();
-        functions.get(name).is_some_and(|function| policy::lets_service(&function.policy, "apigateway.amazonaws.com", source_arn, account))
-    }
-
-    /// Ends all sandboxes at once. Nothing can be invoked after that.
-    pub(crate) fn stop(&self) {
-        self.lock().clear();
-        self.starts.close();
-        for leader in self.processes.lock().drain() {
-            super::process::kill(leader);
-        }
+    /// The resource policy of a function, if there is one.
+    pub(crate) fn policy(&self, name: &str) -> Option<serde_json::Value> {
+        self.lock().get(name)?.policy.document()
     }
 }
 
 /// `arn:aws:lambda:R:A:function:NAME`
 pub(super) fn arn_of(world: &World, name: &str) -> String {
-    format!("arn:{}:lambda:{}:{}:function:{name}", partition(&world.region), world.region, world.account.id)
+    world.arn("lambda", &format!("function:{name}"))
 }
 
 /// The bare name in a name, a partial ARN or an ARN. Only `$LATEST` exists of a function.
@@ -75,7 +53,7 @@ pub(crate) fn name_in(world: &World, reference: &str) -> Result<String, ServiceE
         None => reference,
         Some((owner, rest)) => {
             let account = owner.rsplit(':').next().unwrap_or_default();
-            let here = owner == account || owner == format!("arn:{}:lambda:{}:{account}", partition(&world.region), world.region);
+            let here = owner == account || owner == format!("arn:aws:lambda:{}:{account}", world.region);
             if account != world.account.id || !here {
                 return Err(no_function(reference));
             }
@@ -97,4 +75,11 @@ pub(super) fn with_function<T>(
 ) -> Result<T, ServiceError> {
     let mut functions = world.functions.lock();
     act(functions.get_mut(name).ok_or_else(|| no_function(&arn_of(world, name)))?)
+}
+
+/// Authorises an action on one function, with its tags in the context of conditions.
+pub(super) fn authorize(world: &World, call: &Call, action: &str, name: &str) -> Result<(), ServiceError> {
+    let tags = world.functions.lock().get(name).map(|function| function.tags.clone()).unwrap_or_default();
+    let context = Context::default().with_resource_tags(tags.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+    world.authorize_with(&call.caller, action, &arn_of(world, name), None, &context)
 }

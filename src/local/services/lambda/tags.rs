@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::error::invalid;
 use super::input::read;
-use super::state::{arn_of, name_in, with_function};
+use super::state::{authorize, name_in, with_function};
 use crate::local::wire::{Answer, Call, Outcome, ServiceError};
 use crate::local::world::World;
 
@@ -40,7 +40,7 @@ pub(super) fn check(tags: &BTreeMap<String, String>) -> Result<(), ServiceError>
 /// Authorises on the ARN and gives the function's name.
 fn named(world: &World, call: &Call, action: &str, arn: &str) -> Result<String, ServiceError> {
     let name = name_in(world, arn)?;
-    world.authorize(&call.caller, action, &arn_of(world, &name), None)?;
+    authorize(world, call, action, &name)?;
     Ok(name)
 }
 
@@ -63,10 +63,8 @@ pub(super) fn tag(world: &Arc<World>, call: &Call, arn: &str) -> Outcome {
 
 pub(super) fn untag(world: &Arc<World>, call: &Call, arn: &str) -> Outcome {
     let name = named(world, call, "lambda:UntagResource", arn)?;
-    let keys: Vec<String> = url::form_urlencoded::parse(call.query.as_bytes())
-        .filter(|(name, _)| name == "tagKeys")
-        .map(|(_, key)| key.into_owned())
-        .collect();
+    let keys: Vec<String> =
+        url::form_urlencoded::parse(call.query.as_bytes()).filter(|(name, _)| name == "tagKeys").map(|(_, key)| key.into_owned()).collect();
     with_function(world, &name, |function| {
         function.tags.retain(|key, _| !keys.contains(key));
         Ok(Answer::empty(204))

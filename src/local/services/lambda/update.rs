@@ -10,7 +10,7 @@ use super::error::{conflict, invalid, not_ready, stale};
 use super::input::{CodeInput, ConfigurationInput, architecture, read};
 use super::model::{Function, Just};
 use super::read::last_modified;
-use super::state::{arn_of, name_in, with_function};
+use super::state::{authorize, name_in, with_function};
 use crate::local::wire::{Answer, Call, Outcome, ServiceError};
 use crate::local::world::World;
 
@@ -34,7 +34,7 @@ fn check(function: &Function, revision: Option<&str>) -> Result<(), ServiceError
 
 pub(super) async fn code(world: &Arc<World>, call: &Call, reference: &str) -> Outcome {
     let name = name_in(world, reference)?;
-    world.authorize(&call.caller, "lambda:UpdateFunctionCode", &arn_of(world, &name), None)?;
+    authorize(world, call, "lambda:UpdateFunctionCode", &name)?;
     let input: CodeInput = read(call)?;
     let architecture = architecture(input.architectures.as_deref())?;
     // Told before the code is unpacked, and once more after it: another update may have come in between.
@@ -60,7 +60,7 @@ pub(super) async fn code(world: &Arc<World>, call: &Call, reference: &str) -> Ou
 
 pub(super) fn configuration(world: &Arc<World>, call: &Call, reference: &str) -> Outcome {
     let name = name_in(world, reference)?;
-    world.authorize(&call.caller, "lambda:UpdateFunctionConfiguration", &arn_of(world, &name), None)?;
+    authorize(world, call, "lambda:UpdateFunctionConfiguration", &name)?;
     let input: ConfigurationInput = read(call)?;
     if let Some(role) = &input.role {
         // A role that is sent is passed, even where it stays the same.
@@ -80,7 +80,7 @@ pub(super) fn configuration(world: &Arc<World>, call: &Call, reference: &str) ->
 /// The policy goes with the function, its log group stays. What runs ends by itself.
 pub(super) fn delete(world: &Arc<World>, call: &Call, reference: &str) -> Outcome {
     let name = name_in(world, reference)?;
-    world.authorize(&call.caller, "lambda:DeleteFunction", &arn_of(world, &name), None)?;
+    authorize(world, call, "lambda:DeleteFunction", &name)?;
     with_function(world, &name, |function| {
         if function.updated_at.is_some() || function.gone_at.is_some() {
             return Err(conflict(format!(
