@@ -114,8 +114,8 @@ async fn dispatch(world: &Arc<World>, call: &Call) -> Outcome {
     match call.service {
         Service::Sts => services::sts::answer(world, call).await,
         Service::Iam => services::iam::answer(world, call).await,
-        Service::DynamoDb
-        | Service::Logs
+        Service::DynamoDb => services::dynamodb::answer(world, call).await,
+        Service::Logs
         | Service::Ssm
         | Service::SecretsManager
         | Service::Lambda

@@ -8,6 +8,7 @@ use super::calls::Calls;
 use super::clock::Clock;
 use super::faults::Faults;
 use super::identity::{Credential, Unidentified};
+use super::services::dynamodb::Tables;
 use super::wire::Caller;
 use super::{Delays, OnLog, Options, ids};
 
@@ -23,6 +24,7 @@ pub(crate) struct World {
     pub calls: Calls,
     pub faults: Faults,
     pub on_log: Option<OnLog>,
+    pub dynamodb: Tables,
     /// Keys of sessions that were made since the start, by access key id.
     sessions: Mutex<HashMap<String, Key>>,
 }
@@ -48,6 +50,7 @@ impl World {
             calls: Calls::default(),
             faults: Faults::default(),
             on_log: options.on_log.clone(),
+            dynamodb: Tables::default(),
             sessions: Mutex::default(),
         }
     }

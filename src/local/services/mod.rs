@@ -1,4 +1,5 @@
 //! The services: fakes that keep state. Each has `pub(crate) async fn answer(world: &Arc<World>, call: &Call) -> Outcome`.
 
+pub(crate) mod dynamodb;
 pub(crate) mod iam;
 pub(crate) mod sts;
