@@ -115,13 +115,10 @@ async fn dispatch(world: &Arc<World>, call: &Call) -> Outcome {
         Service::Sts => services::sts::answer(world, call).await,
         Service::Iam => services::iam::answer(world, call).await,
         Service::DynamoDb => services::dynamodb::answer(world, call).await,
-        Service::Logs
-        | Service::Ssm
-        | Service::SecretsManager
-        | Service::Lambda
-        | Service::ApiGatewayV2
-        | Service::ApiGateway
-        | Service::ExecuteApi => absent(call),
+        Service::Logs => services::logs::answer(world, call).await,
+        Service::Ssm => services::ssm::answer(world, call).await,
+        Service::SecretsManager => services::secretsmanager::answer(world, call).await,
+        Service::Lambda | Service::ApiGatewayV2 | Service::ApiGateway | Service::ExecuteApi => absent(call),
     }
 }
 

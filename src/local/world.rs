@@ -9,6 +9,7 @@ use super::clock::Clock;
 use super::faults::Faults;
 use super::identity::{Credential, Unidentified};
 use super::services::dynamodb::Tables;
+use super::services::logs::Groups;
 use super::wire::Caller;
 use super::{Delays, OnLog, Options, ids};
 
@@ -25,6 +26,7 @@ pub(crate) struct World {
     pub faults: Faults,
     pub on_log: Option<OnLog>,
     pub dynamodb: Tables,
+    pub logs: Groups,
     /// Keys of sessions that were made since the start, by access key id.
     sessions: Mutex<HashMap<String, Key>>,
 }
@@ -51,6 +53,7 @@ impl World {
             faults: Faults::default(),
             on_log: options.on_log.clone(),
             dynamodb: Tables::default(),
+            logs: Groups::default(),
             sessions: Mutex::default(),
         }
     }
@@ -108,10 +111,5 @@ impl World {
         };
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(key.access_key_id.clone(), key);
         credentials
-    }
-
-    /// Writes lines as the role of a function would: created group and stream included, where the role may; else they are lost, as on AWS.
-    pub(crate) fn write_logs(&self, caller: &Caller, group: &str, stream: &str, lines: &[String]) {
-        let _ = (caller, group, stream, lines);
     }
 }

@@ -2,4 +2,7 @@
 
 pub(crate) mod dynamodb;
 pub(crate) mod iam;
+pub(crate) mod logs;
+pub(crate) mod secretsmanager;
+pub(crate) mod ssm;
 pub(crate) mod sts;
