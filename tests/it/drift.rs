@@ -154,7 +154,7 @@ fn every_field_of_the_function() {
     let stack = Stack::new(super::support::GOOD_ROLE);
     let found = |field: &str| format!("function {FUNCTION}: {field}");
     stack.drifts(&[&found("code")], async |stack| {
-        let other = Blob::new(other_code());
+        let other = Blob::new(other_code().await);
         stack.aws.lambda.update_function_code().function_name(FUNCTION).zip_file(other).send().await.expect("other code");
     });
     stack.drifts(&[&found("role")], async |stack| {
@@ -196,22 +196,13 @@ impl Stack {
     }
 }
 
-fn other_code() -> Vec<u8> {
+async fn other_code() -> Vec<u8> {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("bootstrap");
     std::fs::write(&path, elf::executable(b"other")).expect("a handler");
     let heard = super::support::Heard::default();
-    let bundle = block_on_elsewhere(async move {
-        let built = wsfix::provision::bundle::build(Some(&path), wsfix::config::Architecture::X86_64, &heard).await;
-        built.expect("a bundle").zip.to_vec()
-    });
-    drop(directory);
-    bundle
-}
-
-/// For a future inside a future that runs already.
-fn block_on_elsewhere<T: Send + 'static>(future: impl Future<Output = T> + 'static + Send) -> T {
-    std::thread::spawn(move || block_on(future)).join().expect("a thread")
+    let built = wsfix::provision::bundle::build(Some(&path), wsfix::config::Architecture::X86_64, &heard).await;
+    built.expect("a bundle").zip.to_vec()
 }
 
 #[test]
