@@ -6,8 +6,13 @@ use std::sync::{Mutex, PoisonError};
 use super::account::{Account, Key, Owner};
 use super::calls::Calls;
 use super::clock::Clock;
+use super::connections::Connections;
 use super::faults::Faults;
 use super::identity::{Credential, Unidentified};
+use super::services::apigatewayv2::Apis;
+use super::services::dynamodb::Tables;
+use super::services::lambda::Functions;
+use super::services::logs::Groups;
 use super::wire::Caller;
 use super::{Delays, OnLog, Options, ids};
 
@@ -23,6 +28,11 @@ pub(crate) struct World {
     pub calls: Calls,
     pub faults: Faults,
     pub on_log: Option<OnLog>,
+    pub functions: Functions,
+    pub apis: Apis,
+    pub connections: Connections,
+    pub dynamodb: Tables,
+    pub logs: Groups,
     /// Keys of sessions that were made since the start, by access key id.
     sessions: Mutex<HashMap<String, Key>>,
 }
@@ -48,6 +58,11 @@ impl World {
             calls: Calls::default(),
             faults: Faults::default(),
             on_log: options.on_log.clone(),
+            functions: Functions::default(),
+            apis: Apis::default(),
+            connections: Connections::default(),
+            dynamodb: Tables::default(),
+            logs: Groups::default(),
             sessions: Mutex::default(),
         }
     }
@@ -105,10 +120,5 @@ impl World {
         };
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(key.access_key_id.clone(), key);
         credentials
-    }
-
-    /// Writes lines as the role of a function would: created group and stream included, where the role may; else they are lost, as on AWS.
-    pub(crate) fn write_logs(&self, caller: &Caller, group: &str, stream: &str, lines: &[String]) {
-        let _ = (caller, group, stream, lines);
     }
 }

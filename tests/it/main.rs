@@ -1,3 +1,6 @@
 //! One binary for all tests that run the tool from the outside.
 
 mod cli;
+mod drift;
+mod lifecycle;
+mod support;
