@@ -1,1 +1,3 @@
+//! The tests that need the built binaries, other servers or the whole tree.
 
+mod layout;
