@@ -1,3 +1,4 @@
 //! The tests that need the built binaries, other servers or the whole tree.
 
+mod emulators;
 mod layout;
