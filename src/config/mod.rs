@@ -2,6 +2,24 @@
 //!
 //! Has no AWS in it and does no work: what it hands out is complete and checked.
 
+mod error;
+mod expand;
+mod file;
+mod keys;
+mod load;
+mod names;
+mod reader;
+mod secrets;
+mod sources;
+mod tags;
+mod urls;
+mod variables;
+mod yaml;
+
+pub use error::{Errors, Excerpt, Place, Problem};
+pub use load::{Loaded, load};
+pub use sources::{DEFAULT_FILE, Purpose, Settings, Sources, process_environment};
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -75,7 +93,7 @@ pub struct Function {
     pub architecture: Architecture,
     /// Memory in MB, 128 to 10240.
     pub memory_mb: i32,
-    /// Time limit in seconds, 1 to 28 (API Gateway gives up after 29).
+    /// Time limit in seconds, 2 to 28 (API Gateway gives up after 29).
     pub timeout_seconds: i32,
     /// A handler of one's own: a zip, or an ELF file.
     pub handler: Option<PathBuf>,

@@ -1,1 +1,3 @@
+//! One binary for all tests that run the tool from the outside.
 
+mod cli;
