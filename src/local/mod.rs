@@ -5,17 +5,43 @@
 //! It fails where AWS fails; it knows the handler as a binary, not as code.
 
 pub mod account;
+pub(crate) mod authorize;
 pub mod calls;
 pub mod clock;
 pub mod faults;
+pub(crate) mod guard;
+pub(crate) mod http;
+pub(crate) mod identity;
+pub(crate) mod ids;
+pub(crate) mod operations;
+pub(crate) mod params;
+pub(crate) mod policy;
+pub(crate) mod protocol;
 pub(crate) mod services;
+pub(crate) mod socket;
 pub(crate) mod wire;
 pub(crate) mod world;
+pub(crate) mod xml;
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
+use axum::Router;
+use tokio::sync::oneshot;
+
 use account::Account;
+use calls::Calls;
+use clock::Clock;
+use faults::Faults;
+use world::World;
+
+/// The Region of a cloud that nobody told another.
+pub const DEFAULT_REGION: &str = "us-east-1";
+
+/// Told every line that is written to CloudWatch Logs.
+pub type OnLog = Arc<dyn Fn(&LogLine) + Send + Sync>;
 
 /// How a [`Cloud`] is set up.
 #[derive(Clone)]
@@ -31,7 +57,21 @@ pub struct Options {
     /// AWS's delays between an answer and its effect.
     pub delays: Delays,
     /// Told every line that is written to CloudWatch Logs.
-    pub on_log: Option<Arc<dyn Fn(&LogLine) + Send + Sync>>,
+    pub on_log: Option<OnLog>,
+}
+
+impl Default for Options {
+    /// Any free port, the built-in account, real time and no delays.
+    fn default() -> Self {
+        Self {
+            port: 0,
+            account: Account::built_in(),
+            region: DEFAULT_REGION.to_owned(),
+            speed: 1.0,
+            delays: Delays::default(),
+            on_log: None,
+        }
+    }
 }
 
 /// Delays that AWS has between an answer and its effect. All zero by default, so that tests are quick; they are not scaled by `speed`.
@@ -60,4 +100,123 @@ pub struct LogLine {
     pub timestamp: i64,
     /// Without the line's end.
     pub message: String,
+}
+
+/// Why a cloud did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Somebody else listens there.
+    #[error("port {port} on 127.0.0.1 is in use: stop what listens there, or choose another port (0 takes any free one)")]
+    PortInUse {
+        /// The port that was asked for.
+        port: u16,
+    },
+    /// The port cannot be had for another reason.
+    #[error("cannot listen on port {port} of 127.0.0.1")]
+    Listen {
+        /// The port that was asked for.
+        port: u16,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// No thread, or no runtime in it.
+    #[error("cannot start the local cloud's thread")]
+    Thread(#[source] std::io::Error),
+}
+
+/// A running local cloud. It ends when this is dropped: its connections, its sandboxes, its thread.
+pub struct Cloud {
+    world: Arc<World>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Cloud {
+    /// Starts a cloud on 127.0.0.1, in a thread of its own with a runtime of its own: callers may be single-threaded, and need no runtime.
+    ///
+    /// # Errors
+    /// When the port cannot be had, or the system gives no thread.
+    pub fn start(options: Options) -> Result<Self, StartError> {
+        let listen = |source: std::io::Error| {
+            if source.kind() == std::io::ErrorKind::AddrInUse {
+                return StartError::PortInUse { port: options.port };
+            }
+            StartError::Listen { port: options.port, source }
+        };
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).map_err(listen)?;
+        listener.set_nonblocking(true).map_err(listen)?;
+        let port = listener.local_addr().map_err(listen)?.port();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("wsfix-local").enable_all().build();
+        let runtime = runtime.map_err(StartError::Thread)?;
+        let world = Arc::new(World::new(&options, port));
+        let (stop, stopped) = oneshot::channel();
+        let served = Arc::clone(&world);
+        let serve = move || {
+            runtime.block_on(async move {
+                let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+                let router = Router::new().fallback(http::answer).with_state(served);
+                let service = router.into_make_service_with_connect_info::<socket::Peer>();
+                tokio::select! {
+                    _ = stopped => {}
+                    _ = axum::serve(socket::Listener(listener), service).into_future() => {}
+                }
+            });
+            // Whatever still runs ends here: dropped tasks close their connections and kill their sandboxes.
+            runtime.shutdown_timeout(Duration::from_secs(2));
+        };
+        let thread = std::thread::Builder::new().name("wsfix-local".to_owned()).spawn(serve).map_err(StartError::Thread)?;
+        Ok(Self { world, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// `http://127.0.0.1:PORT`: what `AWS_ENDPOINT_URL` is set to.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.world.endpoint
+    }
+
+    /// The port on 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.world.port
+    }
+
+    /// The Region that ARNs carry, and that requests must be signed for.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        &self.world.region
+    }
+
+    /// Every AWS call that was answered.
+    #[must_use]
+    pub fn calls(&self) -> &Calls {
+        &self.world.calls
+    }
+
+    /// What shall go wrong.
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        &self.world.faults
+    }
+
+    /// The cloud's time.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.world.clock
+    }
+
+    /// Ends everything and waits for it; what was recorded can still be read.
+    pub fn stop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Cloud {
+    fn drop(&mut self) {
+        self.stop();
+    }
 }

@@ -85,3 +85,31 @@ impl ServiceError {
 
 /// What every operation of every service gives.
 pub(crate) type Outcome = Result<Answer, ServiceError>;
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use bytes::Bytes;
+    use http::{HeaderMap, Method};
+
+    use super::{Call, Caller, Service};
+
+    /// The built-in user.
+    pub(crate) fn dev() -> Caller {
+        let arn = "arn:aws:iam::111122223333:user/dev".to_owned();
+        Caller { principal: arn.clone(), arn, user_id: "AIDAEXAMPLE".to_owned() }
+    }
+
+    /// A call of the built-in user.
+    pub(crate) fn call(service: Service, operation: &str, body: impl Into<String>) -> Call {
+        Call {
+            service,
+            operation: operation.to_owned(),
+            caller: dev(),
+            method: Method::POST,
+            path: "/".to_owned(),
+            query: String::new(),
+            headers: HeaderMap::new(),
+            body: Bytes::from(body.into()),
+        }
+    }
+}

@@ -1,13 +1,15 @@
 //! All state of the cloud, shared by its services.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
-use super::account::Account;
+use super::account::{Account, Key, Owner};
 use super::calls::Calls;
 use super::clock::Clock;
 use super::faults::Faults;
-use super::wire::{Caller, ServiceError};
-use super::{Delays, LogLine};
+use super::identity::{Credential, Unidentified};
+use super::wire::Caller;
+use super::{Delays, OnLog, Options, ids};
 
 /// One running cloud. Each service keeps its own state behind its own lock.
 pub(crate) struct World {
@@ -15,11 +17,14 @@ pub(crate) struct World {
     pub region: String,
     /// `http://127.0.0.1:PORT`
     pub endpoint: String,
+    pub port: u16,
     pub clock: Clock,
     pub delays: Delays,
     pub calls: Calls,
     pub faults: Faults,
-    pub on_log: Option<Arc<dyn Fn(&LogLine) + Send + Sync>>,
+    pub on_log: Option<OnLog>,
+    /// Keys of sessions that were made since the start, by access key id.
+    sessions: Mutex<HashMap<String, Key>>,
 }
 
 /// Credentials of a role's session, for a sandbox.
@@ -31,28 +36,75 @@ pub(crate) struct SessionCredentials {
 }
 
 impl World {
-    /// Allowed, or the denial in the shape that the service of `action` has.
-    pub(crate) fn authorize(
-        &self,
-        caller: &Caller,
-        action: &str,
-        resource: &str,
-        resource_policy: Option<&serde_json::Value>,
-    ) -> Result<(), ServiceError> {
-        let _ = (caller, action, resource, resource_policy);
-        Ok(())
+    /// An empty cloud for this account, to be served on this port of 127.0.0.1.
+    pub(crate) fn new(options: &Options, port: u16) -> Self {
+        Self {
+            account: options.account.clone(),
+            region: options.region.clone(),
+            endpoint: format!("http://127.0.0.1:{port}"),
+            port,
+            clock: Clock::new(options.speed),
+            delays: options.delays,
+            calls: Calls::default(),
+            faults: Faults::default(),
+            on_log: options.on_log.clone(),
+            sessions: Mutex::default(),
+        }
+    }
+
+    /// `arn:aws:SERVICE:REGION:ACCOUNT:RESOURCE`
+    pub(crate) fn arn(&self, service: &str, resource: &str) -> String {
+        format!("arn:aws:{service}:{}:{}:{resource}", self.region, self.account.id)
+    }
+
+    /// Who a key belongs to.
+    pub(crate) fn identify(&self, credential: &Credential) -> Result<Caller, Unidentified> {
+        let key = self.key(&credential.access_key_id).ok_or(Unidentified::Unknown)?;
+        if key.session_token != credential.session_token {
+            return Err(Unidentified::Unknown);
+        }
+        self.caller(&key.owner).ok_or(Unidentified::Unknown)
+    }
+
+    fn key(&self, id: &str) -> Option<Key> {
+        let known = self.account.keys.iter().find(|key| key.access_key_id == id).cloned();
+        known.or_else(|| self.sessions.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned())
+    }
+
+    fn caller(&self, owner: &Owner) -> Option<Caller> {
+        Some(match owner {
+            Owner::Root => Caller { arn: self.account.root(), principal: self.account.root(), user_id: self.account.id.clone() },
+            Owner::User(arn) => Caller { arn: arn.clone(), principal: arn.clone(), user_id: self.account.entity(arn)?.id.clone() },
+            Owner::Session { role, name } => self.session_caller(role, name),
+        })
+    }
+
+    /// A session of a role as a caller, e.g. that of a function. The ARN of a session has no path.
+    pub(crate) fn session_caller(&self, role_arn: &str, session: &str) -> Caller {
+        let name = role_arn.rsplit('/').next().unwrap_or(role_arn);
+        let id = self.account.entity(role_arn).map_or("AROA", |role| role.id.as_str());
+        Caller {
+            arn: format!("arn:aws:sts::{}:assumed-role/{name}/{session}", self.account.id),
+            principal: role_arn.to_owned(),
+            user_id: format!("{id}:{session}"),
+        }
     }
 
     /// Credentials for a session of a role, known from then on.
     pub(crate) fn assume_role(&self, role_arn: &str, session: &str) -> SessionCredentials {
-        let _ = (role_arn, session);
-        SessionCredentials { access_key_id: String::new(), secret_access_key: String::new(), session_token: String::new() }
-    }
-
-    /// Whether the role's trust policy lets this service assume it; `None`: there is no such role.
-    pub(crate) fn may_assume(&self, role_arn: &str, service_principal: &str) -> Option<bool> {
-        let _ = (role_arn, service_principal);
-        None
+        let credentials = SessionCredentials {
+            access_key_id: format!("ASIA{}", ids::alphanumeric(16).to_uppercase()),
+            secret_access_key: ids::hex(&ids::bytes::<20>()),
+            session_token: ids::hex(&ids::bytes::<32>()),
+        };
+        let key = Key {
+            access_key_id: credentials.access_key_id.clone(),
+            secret_access_key: credentials.secret_access_key.clone(),
+            session_token: Some(credentials.session_token.clone()),
+            owner: Owner::Session { role: role_arn.to_owned(), name: session.to_owned() },
+        };
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(key.access_key_id.clone(), key);
+        credentials
     }
 
     /// Writes lines as the role of a function would: created group and stream included, where the role may; else they are lost, as on AWS.

@@ -1,4 +1,5 @@
-//! The tests that need the built binaries, other servers or the whole tree.
+//! One binary for all tests that run the tool from the outside.
 
+mod cli;
 mod emulators;
 mod layout;

@@ -1,0 +1,259 @@
+//! The front: one port, from a request to the service that answers it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::response::Response;
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt as _;
+use http::request::Parts;
+use http::{Method, StatusCode};
+
+use super::calls::CallRecord;
+use super::faults::{Fault, Kind, Moment};
+use super::guard::{self, Door};
+use super::identity::{Credential, Unidentified};
+use super::operations;
+use super::protocol::{self, Protocol};
+use super::services;
+use super::socket::Peer;
+use super::wire::{Call, Caller, Outcome, Service, ServiceError};
+use super::world::World;
+
+/// Everything of API Gateway's data plane is below this.
+const DATA_PLANE: &str = "/_aws/execute-api/";
+/// A function's package is base64 in JSON: Lambda takes 70,167,211 bytes, and says so itself when it is more.
+const LAMBDA_BODY_LIMIT: usize = 80 * 1024 * 1024;
+/// The largest body that another service takes is that of PutLogEvents.
+const BODY_LIMIT: usize = 2 * 1024 * 1024;
+
+/// Answers any request that comes in on the port.
+pub(crate) async fn answer(State(world): State<Arc<World>>, ConnectInfo(peer): ConnectInfo<Peer>, request: Request) -> Response {
+    let path = request.uri().path();
+    let page = path == "/" && matches!(*request.method(), Method::GET | Method::HEAD);
+    let socket = path.starts_with(DATA_PLANE) && !operations::is_connections(path);
+    let door = if page || socket { Door::Open } else { Door::Control };
+    if let Some(why) = guard::refusal(door, request.uri(), request.headers(), world.port) {
+        return plain(StatusCode::FORBIDDEN, why);
+    }
+    if page {
+        return page_absent();
+    }
+    if socket {
+        return gateway_absent(&world, &request, peer.address);
+    }
+    aws(world, &peer, request).await
+}
+
+async fn aws(world: Arc<World>, peer: &Peer, request: Request) -> Response {
+    let started = Instant::now();
+    let (parts, body) = request.into_parts();
+    let limit = if is_dated(parts.uri.path()) { LAMBDA_BODY_LIMIT } else { BODY_LIMIT };
+    let body = match read(body, limit).await {
+        Ok(body) => body,
+        Err(Unread::TooLarge) => return plain(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"),
+        Err(Unread::Broken) => return plain(StatusCode::BAD_REQUEST, "the body did not arrive"),
+    };
+    let credential = Credential::read(&parts.headers);
+    let form = Form::read(&parts, &body);
+    let Some(service) = service_of(&parts, credential.as_ref().ok(), form.as_ref()) else {
+        return plain(StatusCode::NOT_FOUND, "no AWS service is recognised in this request");
+    };
+    let operation = operation_of(service, &parts, form.as_ref());
+    let caller = credential.and_then(|credential| identify(&world, service, &credential));
+    tokio::time::sleep(world.delays.call).await;
+
+    let mut record = CallRecord {
+        service: service.prefix(),
+        operation: operation.clone().unwrap_or_else(|unknown| unknown),
+        caller: caller.as_ref().map_or_else(|_| "unknown".to_owned(), |caller| caller.arn.clone()),
+        status: 0,
+        started,
+        ended: started,
+    };
+    let outcome = match (caller, operation) {
+        (Err(why), _) => Some(Err(protocol::unidentified(service, &why))),
+        (Ok(_), Err(unknown)) => Some(Err(protocol::unknown_operation(service, &unknown))),
+        (Ok(caller), Ok(operation)) => {
+            let (path, query) = (parts.uri.path().to_owned(), parts.uri.query().unwrap_or_default().to_owned());
+            let call = Call { service, operation, caller, method: parts.method, path, query, headers: parts.headers, body };
+            with_faults(&world, &call).await
+        }
+    };
+    let response = match outcome {
+        Some(outcome) => protocol::response(service, outcome),
+        None => {
+            peer.cut.now();
+            Response::new(Body::empty())
+        }
+    };
+    record.status = if peer.cut.is_cut() { 0 } else { response.status().as_u16() };
+    record.ended = Instant::now();
+    world.calls.record(record);
+    response
+}
+
+/// The outcome as the caller shall see it; `None`: the connection breaks.
+async fn with_faults(world: &Arc<World>, call: &Call) -> Option<Outcome> {
+    let Some(Fault { moment, kind, .. }) = world.faults.strike(&call.operation) else {
+        return Some(dispatch(world, call).await);
+    };
+    if moment == Moment::After {
+        // It took effect, or was refused by the service itself: either way this answer is lost.
+        let _ = dispatch(world, call).await;
+    }
+    match kind {
+        Kind::Error { status, code, message } => Some(Err(ServiceError::new(status, code, message))),
+        Kind::Reset => None,
+    }
+}
+
+async fn dispatch(world: &Arc<World>, call: &Call) -> Outcome {
+    match call.service {
+        Service::Sts => services::sts::answer(world, call).await,
+        Service::Iam => services::iam::answer(world, call).await,
+        Service::DynamoDb
+        | Service::Logs
+        | Service::Ssm
+        | Service::SecretsManager
+        | Service::Lambda
+        | Service::ApiGatewayV2
+        | Service::ApiGateway
+        | Service::ExecuteApi => absent(call),
+    }
+}
+
+fn absent(call: &Call) -> Outcome {
+    Err(ServiceError::new(501, "NotImplementedException", format!("{} is not answered here.", call.operation)))
+}
+
+fn page_absent() -> Response {
+    plain(StatusCode::NOT_IMPLEMENTED, "there is no page here")
+}
+
+fn gateway_absent(_world: &Arc<World>, _request: &Request, _remote: std::net::SocketAddr) -> Response {
+    plain(StatusCode::NOT_IMPLEMENTED, "there is no WebSocket front door here")
+}
+
+fn identify(world: &World, service: Service, credential: &Credential) -> Result<Caller, Unidentified> {
+    if service == Service::ExecuteApi && credential.service != "execute-api" {
+        return Err(Unidentified::WrongService { expected: "execute-api" });
+    }
+    // IAM is global, and STS has a global endpoint too: both are signed for us-east-1 wherever the caller is.
+    let global = matches!(service, Service::Iam | Service::Sts) && credential.region == "us-east-1";
+    if credential.region != world.region && !global {
+        return Err(Unidentified::WrongRegion { signed: credential.region.clone(), here: world.region.clone() });
+    }
+    world.identify(credential)
+}
+
+/// The service that the credential's scope names; without one, the one whose protocol the request speaks.
+fn service_of(parts: &Parts, credential: Option<&Credential>, form: Option<&Form>) -> Option<Service> {
+    let path = parts.uri.path();
+    if path.starts_with(DATA_PLANE) {
+        return Some(Service::ExecuteApi);
+    }
+    let gateway = if path.starts_with("/v2/") { Service::ApiGatewayV2 } else { Service::ApiGateway };
+    match credential.map(|credential| credential.service.as_str()) {
+        Some("sts") => Some(Service::Sts),
+        Some("iam") => Some(Service::Iam),
+        Some("dynamodb") => Some(Service::DynamoDb),
+        Some("lambda") => Some(Service::Lambda),
+        Some("apigateway") => Some(gateway),
+        Some("logs") => Some(Service::Logs),
+        Some("ssm") => Some(Service::Ssm),
+        Some("secretsmanager") => Some(Service::SecretsManager),
+        Some(_) => None,
+        None => target(parts).map(|(service, _)| service).or_else(|| {
+            if let Some(form) = form {
+                return Some(if form.version == xml_version_of_sts() { Service::Sts } else { Service::Iam });
+            }
+            if is_dated(path) {
+                return Some(Service::Lambda);
+            }
+            (path.starts_with("/v2/") || path == "/account").then_some(gateway)
+        }),
+    }
+}
+
+fn xml_version_of_sts() -> &'static str {
+    super::xml::version(Service::Sts)
+}
+
+/// The operation's name; `Err` is what was asked for where there is no such operation.
+fn operation_of(service: Service, parts: &Parts, form: Option<&Form>) -> Result<String, String> {
+    let asked = || format!("{} {}", parts.method, parts.uri.path());
+    match service.protocol() {
+        Protocol::Json(_) => match target(parts) {
+            Some((named, operation)) if named == service => Ok(operation.to_owned()),
+            _ => Err(asked()),
+        },
+        Protocol::Query => form.map(|form| form.action.clone()).ok_or_else(asked),
+        Protocol::Rest => operations::of_path(service, &parts.method, parts.uri.path()).map(str::to_owned).ok_or_else(asked),
+    }
+}
+
+fn target(parts: &Parts) -> Option<(Service, &str)> {
+    let (prefix, operation) = parts.headers.get("x-amz-target")?.to_str().ok()?.split_once('.')?;
+    let service = match prefix {
+        "DynamoDB_20120810" => Service::DynamoDb,
+        "Logs_20140328" => Service::Logs,
+        "AmazonSSM" => Service::Ssm,
+        "secretsmanager" => Service::SecretsManager,
+        _ => return None,
+    };
+    Some((service, operation))
+}
+
+/// What a query protocol's form says about itself.
+struct Form {
+    action: String,
+    version: String,
+}
+
+impl Form {
+    fn read(parts: &Parts, body: &Bytes) -> Option<Self> {
+        if parts.method != Method::POST || parts.uri.path() != "/" {
+            return None;
+        }
+        let field = |name: &str| url::form_urlencoded::parse(body).find_map(|(key, value)| (key == name).then(|| value.into_owned()));
+        Some(Self { action: field("Action")?, version: field("Version").unwrap_or_default() })
+    }
+}
+
+/// Lambda's paths begin with a date: `/2015-03-31/functions`.
+fn is_dated(path: &str) -> bool {
+    let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    first.len() == 10 && first.bytes().enumerate().all(|(at, byte)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() })
+}
+
+enum Unread {
+    TooLarge,
+    Broken,
+}
+
+/// Reads a body up to the limit. A longer one is read to its end all the same, since many clients only listen for an answer after they
+/// have sent everything.
+async fn read(body: Body, limit: usize) -> Result<Bytes, Unread> {
+    let mut stream = body.into_data_stream();
+    let (mut bytes, mut total) = (BytesMut::new(), 0);
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(|_| Unread::Broken)?;
+        total += chunk.len();
+        if total <= limit {
+            bytes.extend_from_slice(&chunk);
+        } else if total > 4 * limit {
+            break;
+        }
+    }
+    if total <= limit { Ok(bytes.freeze()) } else { Err(Unread::TooLarge) }
+}
+
+fn plain(status: StatusCode, text: &'static str) -> Response {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert("content-type", http::HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
