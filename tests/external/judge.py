@@ -180,8 +180,8 @@ def serve(name, argv, env=None, ports=1):
 class Account:
     """An account behind an endpoint, through boto3."""
 
-    def __init__(self, endpoint, key="test", secret="test", region=REGION):
-        self.endpoint, self.key, self.secret, self.region = endpoint, key, secret, region
+    def __init__(self, endpoint, key="test", secret="test", region=REGION, watch=lambda client: client):
+        self.endpoint, self.key, self.secret, self.region, self.watch = endpoint, key, secret, region, watch
         self.session = boto3.Session(aws_access_key_id=key, aws_secret_access_key=secret, region_name=region)
         names = ["sts", "iam", "dynamodb", "lambda", "apigatewayv2", "logs"]
         self.sts, self.iam, self.dynamodb, self.function, self.api, self.logs = (self.client(name) for name in names)
@@ -189,7 +189,7 @@ class Account:
 
     def client(self, name, **options):
         config = Config(retries={"max_attempts": 1}, connect_timeout=5, read_timeout=30)
-        return self.session.client(name, **{"endpoint_url": self.endpoint, "config": config, **options})
+        return self.watch(self.session.client(name, **{"endpoint_url": self.endpoint, "config": config, **options}))
 
     def make_role(self, name):
         """A role that Lambda may assume and that may do anything."""
@@ -218,8 +218,14 @@ class Account:
     def item(self, connection_id):
         return self.dynamodb.get_item(TableName=STACK["table"], Key={"connectionId": {"S": connection_id}}).get("Item")
 
-    def items(self):
-        return self.dynamodb.scan(TableName=STACK["table"])["Items"]
+    def items(self, session_id):
+        """The connections of a session, by the index."""
+        return self.dynamodb.query(
+            TableName=STACK["table"],
+            IndexName="SessionIdIndex",
+            KeyConditionExpression="sessionId = :session",
+            ExpressionAttributeValues={":session": {"S": session_id}},
+        )["Items"]
 
 
 def token(subject="user-1", secret=JWT_SECRET, lifetime=600, **claims):

@@ -26,7 +26,7 @@ async def refused(base, statuses):
 async def talk(base, backend, account):
     """Connects, sends every kind of message, leaves; checks what the backend and the table see meanwhile."""
     async with websockets.connect(url(base, sessionId="s1", token=token("user-1")), proxy=None) as socket:
-        items = account.items()
+        items = account.items("s1")
         check([item["sessionId"]["S"] for item in items] == ["s1"] and items[0]["userId"]["S"] == "user-1", "the connection is stored", items)
         connection = items[0]["connectionId"]["S"]
         messages = [
@@ -42,7 +42,7 @@ async def talk(base, backend, account):
             check(asked["headers"]["X-Connection-Id"] == connection and backend.signed(asked), "by the backend, which knows the connection and can tell that the gateway asks", asked)
     asked = backend.next("/api/ws/disconnect")
     check(asked["headers"]["X-Connection-Id"] == connection and backend.signed(asked), "the backend is told of the disconnect", asked)
-    until("the item is gone", lambda: account.items() == [])
+    until("the item is gone", lambda: account.items("s1") == [])
 
 
 def session(base, backend, account, refusals=(401,)):
