@@ -151,7 +151,7 @@ fn config(reader: &mut Reader<'_>, fetch: &mut Fetch<'_>) -> Config {
     let signing_key = secrets::signing_key(reader, fetch, jwt.secret.as_ref());
     let allowed_origins = origins(reader);
     let require_origin = reader.boolean("require_origin").unwrap_or(false);
-    let session_cache_seconds = reader.integer("session_cache_seconds", 0..=3600, "").map_or(0, |found| whole(found.value));
+    let session_cache_seconds = reader.integer("session_cache_seconds", 0..=900, "").map_or(0, |found| whole(found.value));
     let tags = tags::read(reader);
     Config {
         connection,

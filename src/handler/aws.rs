@@ -159,7 +159,8 @@ pub(super) fn refusal(answer: &Answer) -> Cause {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let code = body["__type"].as_str().or(answer.error_type.as_deref()).unwrap_or("no error code");
     let code = code.rsplit('#').next().unwrap_or_default().split(':').next().unwrap_or_default();
-    let said = body["message"].as_str().or(body["Message"].as_str()).unwrap_or("nothing");
+    // The lines after the first quote the request where a signature did not fit, and with it the session token.
+    let said = body["message"].as_str().or(body["Message"].as_str()).and_then(|text| text.lines().next()).unwrap_or("nothing");
     Cause::Refused { status: answer.status, code: shown_from_aws(code), said: shown_from_aws(said) }
 }
 
@@ -249,10 +250,13 @@ mod tests {
 
     #[tokio::test]
     async fn denials_are_quoted_and_missing_credentials_named() {
-        let stub = Stub::start(|_| reply(400, r#"{"__type":"a#AccessDeniedException","Message":"User: me\nis not authorized"}"#)).await;
+        let stub = Stub::start(|_| {
+            reply(400, r#"{"__type":"a#AccessDeniedException","Message":"User: \"me\" is not authorized\n\nThe Canonical String"}"#)
+        })
+        .await;
         let bench = Bench::new(&stub.url(), "https://backend.example", &[]);
         let error = get_item(&bench).await.unwrap_err();
-        assert_eq!(error.to_string(), r"GetItem: status 400, AccessDeniedException: User: me\nis not authorized");
+        assert_eq!(error.to_string(), r#"GetItem: status 400, AccessDeniedException: User: \"me\" is not authorized"#);
         assert!(error.cause.is("AccessDeniedException"));
         let bare = Bench::new(&stub.url(), "https://backend.example", &[("AWS_ACCESS_KEY_ID", "")]);
         assert_eq!(get_item(&bare).await.unwrap_err().to_string(), "GetItem: the environment has no credentials");

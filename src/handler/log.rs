@@ -88,8 +88,7 @@ mod tests {
         let kept = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&kept);
         write(&Log::new(move |line| sink.lock().unwrap().push(line.to_owned())));
-        let lines = kept.lock().unwrap().clone();
-        lines
+        std::mem::take(&mut *kept.lock().unwrap())
     }
 
     #[test]

@@ -33,10 +33,13 @@ use event::{Event, Kind};
 use log::Log;
 use settings::{Settings, SettingsError};
 
+/// Looks up a variable.
+type Environment = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// What the handler works with, kept from one event to the next.
 pub struct Deps {
     settings: Result<Settings, SettingsError>,
-    environment: Box<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    environment: Environment,
     clock: Box<dyn Fn() -> u64 + Send + Sync>,
     log: Log,
     http: Http,

@@ -6,8 +6,11 @@ use std::sync::{Mutex, PoisonError};
 use super::account::{Account, Key, Owner};
 use super::calls::Calls;
 use super::clock::Clock;
+use super::connections::Connections;
 use super::faults::Faults;
 use super::identity::{Credential, Unidentified};
+use super::services::apigatewayv2::Apis;
+use super::services::lambda::Functions;
 use super::wire::Caller;
 use super::{Delays, OnLog, Options, ids};
 
@@ -23,6 +26,9 @@ pub(crate) struct World {
     pub calls: Calls,
     pub faults: Faults,
     pub on_log: Option<OnLog>,
+    pub functions: Functions,
+    pub apis: Apis,
+    pub connections: Connections,
     /// Keys of sessions that were made since the start, by access key id.
     sessions: Mutex<HashMap<String, Key>>,
 }
@@ -48,6 +54,9 @@ impl World {
             calls: Calls::default(),
             faults: Faults::default(),
             on_log: options.on_log.clone(),
+            functions: Functions::default(),
+            apis: Apis::default(),
+            connections: Connections::default(),
             sessions: Mutex::default(),
         }
     }

@@ -198,3 +198,193 @@ fn validation(text: &str) -> Cause {
         Cause::Invalid
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const IMPLICIT: &str = "User: arn:aws:iam::111122223333:user/a@b is not authorized to perform: lambda:TagResource on resource: arn:f because no identity-based policy allows the lambda:TagResource action";
+    const EXPLICIT: &str = "User: u is not authorized to perform: iam:PassRole on resource: r with an explicit deny in an identity-based policy: arn:aws:iam::111122223333:policy/Deny";
+
+    /// Each error that the services answer with, and what it is taken for.
+    #[test]
+    fn every_error_is_taken_for_what_it_is() {
+        let denied = |explicit| Cause::Denied { explicit };
+        let table: &[(&str, &str, &str, Cause)] = &[
+            // API Gateway
+            ("CreateRoute", "ConflictException", "Route with key $connect already exists for this API", Cause::Exists),
+            ("CreateStage", "ConflictException", "Stage already exists", Cause::Exists),
+            (
+                "UpdateApi",
+                "ConflictException",
+                "Unable to complete operation due to concurrent modification. Please try again later.",
+                Cause::NotReady,
+            ),
+            (
+                "DeleteIntegration",
+                "ConflictException",
+                "Cannot delete Integration because it is referenced by the following Routes with Ids: [x]",
+                Cause::NotReady,
+            ),
+            (
+                "DeleteIntegration",
+                "BadRequestException",
+                "Cannot delete Integration because it is referenced by the following Routes with Ids: [x]",
+                Cause::NotReady,
+            ),
+            ("CreateRoute", "NotFoundException", "Invalid API identifier specified 111122223333:a1", Cause::NotFound),
+            ("CreateRoute", "TooManyRequestsException", "Too Many Requests", Cause::Throttled),
+            (
+                "CreateStage",
+                "BadRequestException",
+                "CloudWatch Logs role ARN must be set in account settings to enable logging",
+                Cause::Invalid,
+            ),
+            ("CreateDeployment", "BadRequestException", "At least one route is required before deploying the Api", Cause::Invalid),
+            ("DeleteApi", "BadRequestException", "Deleting API X failed. Please remove all API mappings", Cause::Invalid),
+            (
+                "CreateApi",
+                "AccessDeniedException",
+                "User: u is not authorized to perform: apigateway:POST on resource: arn:aws:apigateway:r::/apis",
+                denied(false),
+            ),
+            // Lambda
+            ("CreateFunction", "ResourceConflictException", "Function already exist: f", Cause::Exists),
+            (
+                "CreateFunction",
+                "ResourceConflictException",
+                "The operation cannot be performed at this time. The function is currently in the following state: Pending",
+                Cause::NotReady,
+            ),
+            (
+                "UpdateFunctionCode",
+                "ResourceConflictException",
+                "The operation cannot be performed at this time. An update is in progress for resource: arn",
+                Cause::NotReady,
+            ),
+            (
+                "AddPermission",
+                "ResourceConflictException",
+                "The statement id (wsfix-a1) provided already exists. Please provide a new statement id",
+                Cause::Exists,
+            ),
+            (
+                "CreateFunction",
+                "InvalidParameterValueException",
+                "The role defined for the function cannot be assumed by Lambda.",
+                Cause::NotReady,
+            ),
+            (
+                "CreateFunction",
+                "InvalidParameterValueException",
+                "Could not unzip uploaded file. Please check your file, then try to upload again.",
+                Cause::Invalid,
+            ),
+            ("CreateFunction", "AccessDeniedException", IMPLICIT, denied(false)),
+            ("CreateFunction", "AccessDeniedException", EXPLICIT, denied(true)),
+            ("GetFunction", "ResourceNotFoundException", "Function not found: arn", Cause::NotFound),
+            ("GetFunction", "ServiceException", "", Cause::Unreachable),
+            ("UpdateFunctionCode", "PreconditionFailedException", "The Revision Id provided does not match", Cause::Invalid),
+            ("AddPermission", "PolicyLengthExceededException", "The final policy size is bigger than the limit", Cause::Invalid),
+            ("GetFunction", "TooManyRequestsException", "Rate exceeded", Cause::Throttled),
+            // DynamoDB
+            ("CreateTable", "ResourceInUseException", "Table already exists: t", Cause::Exists),
+            (
+                "CreateTable",
+                "ResourceInUseException",
+                "Attempt to change a resource which is still in use: Table is being deleted: t",
+                Cause::NotReady,
+            ),
+            (
+                "DeleteTable",
+                "ResourceInUseException",
+                "Cannot delete table while indexes are being created, updated, or deleted.",
+                Cause::NotReady,
+            ),
+            (
+                "UpdateTable",
+                "LimitExceededException",
+                "Only 1 online index can be created or deleted simultaneously per table",
+                Cause::NotReady,
+            ),
+            (
+                "CreateTable",
+                "LimitExceededException",
+                "Subscriber limit exceeded: There is a limit of 2500 tables per subscriber",
+                Cause::Invalid,
+            ),
+            ("DescribeTable", "ResourceNotFoundException", "Requested resource not found: Table: t not found", Cause::NotFound),
+            ("GetResourcePolicy", "PolicyNotFoundException", "", Cause::NotFound),
+            ("UpdateTimeToLive", "ValidationException", "TimeToLive is already enabled", Cause::Exists),
+            (
+                "UpdateTimeToLive",
+                "ValidationException",
+                "Time to live has been modified multiple times within a fixed interval",
+                Cause::Throttled,
+            ),
+            ("DescribeTimeToLive", "ValidationException", "Cannot describe time to live while table is in CREATING state", Cause::NotReady),
+            (
+                "DeleteTable",
+                "ValidationException",
+                "Resource cannot be deleted as it is currently protected against deletion.",
+                Cause::Invalid,
+            ),
+            ("DescribeTable", "ThrottlingException", "Rate exceeded", Cause::Throttled),
+            // CloudWatch Logs
+            ("CreateLogGroup", "ResourceAlreadyExistsException", "The specified log group already exists", Cause::Exists),
+            ("CreateLogGroup", "OperationAbortedException", "A conflicting operation is currently in progress", Cause::NotReady),
+            ("CreateLogGroup", "LimitExceededException", "Resource limit exceeded.", Cause::Invalid),
+            ("DeleteLogGroup", "ResourceNotFoundException", "The specified log group does not exist.", Cause::NotFound),
+            ("PutRetentionPolicy", "ServiceUnavailableException", "", Cause::Unreachable),
+            // IAM and STS
+            ("GetRole", "NoSuchEntity", "The role with name x cannot be found.", Cause::NotFound),
+            ("GetRole", "AccessDenied", "User: u is not authorized to perform: iam:GetRole", denied(false)),
+            ("GetRole", "Throttling", "Rate exceeded", Cause::Throttled),
+            ("GetCallerIdentity", "ExpiredToken", "The security token included in the request is expired", Cause::Credentials),
+            ("GetCallerIdentity", "InvalidClientTokenId", "The security token included in the request is invalid.", Cause::Credentials),
+            ("GetCallerIdentity", "SignatureDoesNotMatch", "", Cause::Credentials),
+            ("DescribeTable", "UnrecognizedClientException", "The security token included in the request is invalid.", Cause::Credentials),
+            // Servers that do not know the call
+            ("GetRouteResponses", "", "", Cause::Other),
+            ("GetResourcePolicy", "UnknownOperationException", "", Cause::Invalid),
+        ];
+        for (operation, code, text, cause) in table {
+            assert_eq!(classify(operation, code, text), *cause, "{operation} {code} {text}");
+        }
+    }
+
+    #[test]
+    fn a_code_loses_what_protocols_put_around_it() {
+        assert_eq!(plain_code("com.amazonaws.dynamodb.v20120810#ResourceInUseException"), "ResourceInUseException");
+        assert_eq!(plain_code("AccessDeniedException:http://internal.amazon.com/coral/com.amazon.coral.service/"), "AccessDeniedException");
+    }
+
+    #[test]
+    fn the_environment_is_not_repeated() {
+        let said = redact("provided exceeded the 4KB limit. String measured: {\"JWT_SECRET\":\"hunter2\"}");
+        assert_eq!(said, "provided exceeded the 4KB limit. (values left out)");
+    }
+
+    #[test]
+    fn a_denial_is_asked_for_the_part_that_it_names() {
+        let error = |said: &str| AwsError {
+            operation: "CreateFunction",
+            iam: "lambda:CreateFunction",
+            resource: "f".to_owned(),
+            cause: classify("CreateFunction", "AccessDeniedException", said),
+            said: Some(said.to_owned()),
+            request_id: None,
+        };
+        assert!(error(IMPLICIT).denies(TAGGING));
+        assert!(!error(EXPLICIT).denies(TAGGING));
+    }
+
+    #[test]
+    fn missing_credentials_are_told_from_a_missing_network() {
+        assert_eq!(no_answer("dispatch failure: other: the credential provider was not enabled").0, Cause::Credentials);
+        assert_eq!(
+            no_answer("dispatch failure: io error: client error (Connect): tcp connect error: Connection refused").0,
+            Cause::Unreachable
+        );
+    }
+}

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::bundle::Bundle;
 use super::error::Refusal;
 use super::ownership::Tags;
-use crate::config::{Api, Config, Function, Reply, SecretSource};
-use crate::contract::{env, ownership};
+use crate::config::{Api, Config, Function, Reply, SecretSource, TokenFrom};
+use crate::contract::{default, env, ownership};
 use crate::secret::Secret;
 
 /// The stack as the config wants it. What only the account knows (ids, the account itself) is not in it.
@@ -113,14 +113,16 @@ fn environment(config: &Config) -> BTreeMap<String, Variable> {
     say(env::TABLE_NAME, config.table.clone());
     say(env::APP_RUNNER_URL, config.backend_url.clone().unwrap_or_default());
     say(env::STAGE, config.api.stage.clone());
-    say(env::BACKEND_TIMEOUT_SECONDS, config.backend_timeout_seconds.to_string());
-    say(env::LEEWAY_SECONDS, config.jwt.leeway_seconds.to_string());
     let from = config.jwt.token_from.iter().map(|from| match from {
-        crate::config::TokenFrom::Query => "query",
-        crate::config::TokenFrom::Subprotocol => "subprotocol",
+        TokenFrom::Query => "query",
+        TokenFrom::Subprotocol => "subprotocol",
     });
-    say(env::TOKEN_FROM, from.collect::<Vec<_>>().join(","));
+    let from = from.collect::<Vec<_>>().join(",");
+    let (timeout, leeway) = (config.backend_timeout_seconds, config.jwt.leeway_seconds);
     let optional = [
+        (env::BACKEND_TIMEOUT_SECONDS, (timeout != default::BACKEND_TIMEOUT_SECONDS).then(|| timeout.to_string())),
+        (env::LEEWAY_SECONDS, (leeway != default::LEEWAY_SECONDS).then(|| leeway.to_string())),
+        (env::TOKEN_FROM, (from != default::TOKEN_FROM).then_some(from)),
         (env::SESSION_CLAIM, config.jwt.session_claim.clone()),
         (env::ISSUER, config.jwt.issuer.clone()),
         (env::AUDIENCE, config.jwt.audience.clone()),

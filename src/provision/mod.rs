@@ -32,7 +32,7 @@ use observed::Observed;
 pub use outputs::{Outputs, Status};
 use plan::Action;
 pub use plan::Plan;
-use progress::Reporter;
+use progress::{Event, Reporter};
 use resource::{Context, Kind, RESOURCES};
 use resources::log_group;
 
@@ -88,6 +88,7 @@ pub async fn plan(run: &Run<'_>) -> Result<Plan, Error> {
 pub async fn provision(run: &Run<'_>) -> Result<Provisioned, Error> {
     let (cx, seen) = prepare(run).await?;
     let plan = Plan::provision(&cx.want, &seen);
+    run.reporter.event(planned(&plan));
     let seen = apply(&cx, run.stop, Order::Up, &plan.steps, seen).await?;
     let outputs = outputs::outputs(&cx.want, &seen).unwrap_or_default();
     Ok(Provisioned { plan, outputs })
@@ -107,6 +108,15 @@ async fn prepare<'a>(run: &Run<'a>) -> Result<(Context<'a>, Observed), Error> {
     let (seen, code) = futures_util::try_join!(observe, build)?;
     cx.want.code = Some(code);
     Ok((cx, seen))
+}
+
+fn planned(plan: &Plan) -> Event {
+    let count = |test: fn(&Action) -> bool| plan.steps.iter().filter(|step| test(&step.action)).count();
+    Event::Planned {
+        create: count(|action| matches!(action, Action::Create)),
+        update: count(|action| matches!(action, Action::Update(_))),
+        delete: count(|action| matches!(action, Action::Delete(_))),
+    }
 }
 
 async fn context<'a>(run: &Run<'a>, want: Desired) -> Result<Context<'a>, Error> {
@@ -139,27 +149,29 @@ pub async fn status(run: &Run<'_>) -> Result<Status, Error> {
 /// Says what `teardown` would delete, and why that is ours. Changes nothing.
 ///
 /// # Errors
-/// When the account cannot be read.
+/// When the account cannot be read, or something stands in the way: a resource that is or may be ours and cannot be proven to be.
 pub async fn plan_teardown(run: &Run<'_>) -> Result<Plan, Error> {
     let cx = context(run, Desired::partly(run.config)).await?;
     let seen = look(&cx, |kind| DELETED.contains(&kind)).await?;
-    Ok(Plan { observed: Some(Box::new(seen.clone())), ..Plan::teardown(&cx.want, &seen) })
+    let plan = Plan::teardown(&cx.want, &seen);
+    let refusals = plan.refusals();
+    if !refusals.is_empty() {
+        return Err(Error::Refused(refusals));
+    }
+    Ok(Plan { observed: Some(Box::new(seen)), ..plan })
 }
 
 /// Deletes what `plan` lists, and reads until it is gone.
 ///
 /// # Errors
-/// When something stands in the way, a step fails or the run is stopped: the error says what is gone and what is left.
+/// When a step fails or the run is stopped: the error says what is gone and what is left.
 pub async fn teardown(run: &Run<'_>, plan: &Plan) -> Result<(), Error> {
-    let refusals = plan.refusals();
-    if !refusals.is_empty() {
-        return Err(Error::Refused(refusals));
-    }
     let cx = context(run, Desired::partly(run.config)).await?;
     let seen = match &plan.observed {
         Some(seen) => Observed::clone(seen),
         None => look(&cx, |kind| DELETED.contains(&kind)).await?,
     };
+    run.reporter.event(planned(plan));
     apply(&cx, run.stop, Order::Down, &plan.steps, seen).await?;
     let gone = |kind: Kind| plan.steps.iter().any(|step| step.kind == kind.name() && matches!(step.action, Action::Delete(_)));
     if gone(Kind::LogGroup) && gone(Kind::Function) {
