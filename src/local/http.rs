@@ -120,7 +120,8 @@ async fn dispatch(world: &Arc<World>, call: &Call) -> Outcome {
         Service::ApiGatewayV2 => services::apigatewayv2::answer(world, call).await,
         Service::ApiGateway => services::apigateway::answer(world, call).await,
         Service::ExecuteApi => connections::answer(world, call).await,
-        Service::DynamoDb | Service::Logs | Service::Ssm | Service::SecretsManager => absent(call),
+        Service::DynamoDb => services::dynamodb::answer(world, call).await,
+        Service::Logs | Service::Ssm | Service::SecretsManager => absent(call),
     }
 }
 

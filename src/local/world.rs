@@ -10,6 +10,7 @@ use super::connections::Connections;
 use super::faults::Faults;
 use super::identity::{Credential, Unidentified};
 use super::services::apigatewayv2::Apis;
+use super::services::dynamodb::Tables;
 use super::services::lambda::Functions;
 use super::wire::Caller;
 use super::{Delays, OnLog, Options, ids};
@@ -29,6 +30,7 @@ pub(crate) struct World {
     pub functions: Functions,
     pub apis: Apis,
     pub connections: Connections,
+    pub dynamodb: Tables,
     /// Keys of sessions that were made since the start, by access key id.
     sessions: Mutex<HashMap<String, Key>>,
 }
@@ -57,6 +59,7 @@ impl World {
             functions: Functions::default(),
             apis: Apis::default(),
             connections: Connections::default(),
+            dynamodb: Tables::default(),
             sessions: Mutex::default(),
         }
     }
