@@ -151,7 +151,7 @@ fn config(reader: &mut Reader<'_>, fetch: &mut Fetch<'_>) -> Config {
     let signing_key = secrets::signing_key(reader, fetch, jwt.secret.as_ref());
     let allowed_origins = origins(reader);
     let require_origin = reader.boolean("require_origin").unwrap_or(false);
-    let session_cache_seconds = reader.integer("session_cache_seconds", 0..=3600, "").map_or(0, |found| whole(found.value));
+    let session_cache_seconds = reader.integer("session_cache_seconds", 0..=900, "").map_or(0, |found| whole(found.value));
     let tags = tags::read(reader);
     Config {
         connection,
@@ -200,7 +200,7 @@ fn connection(reader: &mut Reader<'_>) -> Connection {
         reader.wrong(&found.spot, "`profile` has a line break in it", "write the name of a profile of your AWS configuration");
     }
     let endpoint_url = url(reader, "endpoint_url", urls::endpoint).map(|found| found.value);
-    Connection { region: region.map(|found| found.value), profile: profile.map(|found| found.value), endpoint_url }
+    Connection { region: region.map(|found| found.value), profile: profile.map(|found| found.value), endpoint_url, keys: None }
 }
 
 fn url(reader: &mut Reader<'_>, path: &str, check: fn(&str) -> Result<String, (&'static str, String)>) -> Option<Found<String>> {

@@ -73,6 +73,17 @@ pub struct Connection {
     pub profile: Option<String>,
     /// Another endpoint for every service: the local cloud, or an emulator.
     pub endpoint_url: Option<String>,
+    /// Keys that the caller brings along, such as the local cloud's. `None`: as the SDK finds them.
+    pub keys: Option<Keys>,
+}
+
+/// An access key with its secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keys {
+    /// Its public half.
+    pub access_key_id: String,
+    /// Its secret half.
+    pub secret_access_key: Secret,
 }
 
 /// The Lambda function.

@@ -78,7 +78,7 @@ pub(super) fn signing_key(reader: &mut Reader<'_>, fetch: &mut Fetch<'_>, jwt: O
         reader.wrong(&found.spot, "`signing_key` cannot be kept in SSM or Secrets Manager", remedy);
         return None;
     };
-    let keys: Vec<&str> = secret.expose().split(',').collect();
+    let keys: Vec<&str> = secret.expose().split(',').map(str::trim).collect();
     let same_as_jwt = |key: &&str| matches!(jwt, Some(SecretSource::Value(jwt)) if jwt.expose() == *key);
     if keys.iter().any(|key| key.len() < MIN_BYTES) {
         too_short(reader, &found.spot, "the signing key");

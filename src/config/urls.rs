@@ -54,7 +54,7 @@ fn without_slash(url: &Url) -> String {
 /// Whether the URL points to this machine.
 pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
@@ -101,7 +101,6 @@ mod tests {
             ("http://localhost:3000", "http://localhost:3000"),
             ("http://127.1.2.3:80/", "http://127.1.2.3"),
             ("http://[::1]:3000", "http://[::1]:3000"),
-            ("http://api.localhost", "http://api.localhost"),
         ] {
             assert_eq!(backend(text).as_deref(), Ok(url), "{text}");
         }
@@ -109,6 +108,7 @@ mod tests {
             ("x.awsapprunner.com", "no scheme"),
             ("http://x.awsapprunner.com", "plain http"),
             ("http://localhost.example.com", "plain http"),
+            ("http://api.localhost", "plain http"),
             ("http://10.0.0.1", "plain http"),
             ("wss://x.example", "WebSocket"),
             ("ftp://x.example", "no https"),

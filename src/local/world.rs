@@ -6,9 +6,12 @@ use std::sync::{Mutex, PoisonError};
 use super::account::{Account, Key, Owner};
 use super::calls::Calls;
 use super::clock::Clock;
+use super::connections::Connections;
 use super::faults::Faults;
 use super::identity::{Credential, Unidentified};
+use super::services::apigatewayv2::Apis;
 use super::services::dynamodb::Tables;
+use super::services::lambda::Functions;
 use super::services::logs::Groups;
 use super::wire::Caller;
 use super::{Delays, OnLog, Options, ids};
@@ -25,6 +28,9 @@ pub(crate) struct World {
     pub calls: Calls,
     pub faults: Faults,
     pub on_log: Option<OnLog>,
+    pub functions: Functions,
+    pub apis: Apis,
+    pub connections: Connections,
     pub dynamodb: Tables,
     pub logs: Groups,
     /// Keys of sessions that were made since the start, by access key id.
@@ -52,6 +58,9 @@ impl World {
             calls: Calls::default(),
             faults: Faults::default(),
             on_log: options.on_log.clone(),
+            functions: Functions::default(),
+            apis: Apis::default(),
+            connections: Connections::default(),
             dynamodb: Tables::default(),
             logs: Groups::default(),
             sessions: Mutex::default(),
