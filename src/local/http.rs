@@ -127,10 +127,6 @@ async fn dispatch(world: &Arc<World>, call: &Call) -> Outcome {
     }
 }
 
-fn absent(call: &Call) -> Outcome {
-    Err(ServiceError::new(501, "NotImplementedException", format!("{} is not answered here.", call.operation)))
-}
-
 fn page_absent() -> Response {
     plain(StatusCode::NOT_IMPLEMENTED, "there is no page here")
 }

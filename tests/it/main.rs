@@ -4,3 +4,5 @@ mod cli;
 mod drift;
 mod lifecycle;
 mod support;
+mod emulators;
+mod layout;
