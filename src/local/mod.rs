@@ -19,6 +19,7 @@ pub(crate) mod params;
 pub(crate) mod policy;
 pub(crate) mod protocol;
 pub(crate) mod services;
+pub(crate) mod signature;
 pub(crate) mod socket;
 pub(crate) mod wire;
 pub(crate) mod world;
