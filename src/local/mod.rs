@@ -15,6 +15,7 @@ pub(crate) mod guard;
 pub(crate) mod http;
 pub(crate) mod identity;
 pub(crate) mod ids;
+pub(crate) mod json;
 pub(crate) mod operations;
 pub(crate) mod params;
 pub(crate) mod patience;
@@ -22,6 +23,7 @@ pub(crate) mod policy;
 pub(crate) mod protocol;
 pub(crate) mod routing;
 pub(crate) mod services;
+pub(crate) mod signature;
 pub(crate) mod socket;
 #[cfg(test)]
 pub(crate) mod support;
@@ -87,6 +89,12 @@ pub struct Delays {
     pub call: Duration,
     /// From CreateTable to ACTIVE.
     pub table: Duration,
+    /// From CreateTable until reads see the table at all.
+    pub describe: Duration,
+    /// From UpdateTable with a new index until the index is filled, in addition to `table`.
+    pub backfill: Duration,
+    /// From a write to a table until its indexes see it.
+    pub index: Duration,
     /// From CreateFunction to Active, and from an update to Successful.
     pub function: Duration,
     /// From a change of routes to the automatic deployment.

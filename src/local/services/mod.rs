@@ -2,6 +2,10 @@
 
 pub(crate) mod apigateway;
 pub(crate) mod apigatewayv2;
+pub(crate) mod dynamodb;
 pub(crate) mod iam;
 pub(crate) mod lambda;
+pub(crate) mod logs;
+pub(crate) mod secretsmanager;
+pub(crate) mod ssm;
 pub(crate) mod sts;
