@@ -15,21 +15,21 @@ struct Tool {
 
 impl Tool {
     fn new() -> Self {
-        Self { directory: tempfile::tempdir().unwrap() }
+        Self { directory: tempfile::tempdir().expect("a directory") }
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::cargo_bin("wsfix").unwrap();
+        let mut command = Command::cargo_bin("wsfix").expect("the tool");
         command.current_dir(self.directory.path()).env_clear().timeout(std::time::Duration::from_secs(60));
         command
     }
 
     fn run(&self, arguments: &[&str]) -> Ended {
-        Ended::of(self.command().args(arguments).output().unwrap())
+        Ended::of(self.command().args(arguments).output().expect("it runs"))
     }
 
     fn file(&self, name: &str, text: &str) {
-        std::fs::write(self.directory.path().join(name), text).unwrap();
+        std::fs::write(self.directory.path().join(name), text).expect("a file");
     }
 }
 
@@ -42,7 +42,7 @@ struct Ended {
 
 impl Ended {
     fn of(output: Output) -> Self {
-        let text = |bytes| String::from_utf8(bytes).unwrap();
+        let text = |bytes| String::from_utf8(bytes).expect("text");
         Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
     }
 

@@ -20,7 +20,6 @@ use crate::cli::settings::tell;
 use crate::cli::ui::Ui;
 use crate::config::{self, Config, Keys, Purpose, SecretSource, Sources};
 use crate::local::account::{Account, AccountError, Owner};
-use crate::local::backend::Backend;
 use crate::local::{self, Cloud, LogLine, StartError};
 use crate::provision::progress::{Event, Reporter};
 use crate::provision::{self, Outputs, Plan, Run, Stop};
@@ -28,6 +27,7 @@ use crate::secret::Secret;
 use crate::verify;
 
 use super::checklist::Checklist;
+use super::demo::Demo;
 use super::{DevArgs, PORT};
 
 /// Variables that stand for what is made up here; nobody sets them.
@@ -102,7 +102,7 @@ impl Setup {
 /// What runs.
 pub(super) struct Session {
     pub(super) cloud: Cloud,
-    pub(super) demo: Option<Backend>,
+    pub(super) demo: Option<Demo>,
     pub(super) config: Config,
     pub(super) keys: Keys,
     pub(super) outputs: Outputs,
@@ -131,11 +131,7 @@ impl Session {
             keys: Some(keys.clone()),
         };
         config.connection = connection;
-        let demo = if demo {
-            Some(Backend::start(config.signing_key.clone(), allow_commands).map_err(|error| Error::here(error.to_string(), ""))?)
-        } else {
-            None
-        };
+        let demo = if demo { Some(Demo::start(config.signing_key.clone(), allow_commands)?) } else { None };
         if let Some(demo) = &demo {
             config.backend_url = Some(demo.url().to_owned());
         }

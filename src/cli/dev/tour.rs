@@ -9,12 +9,12 @@ use crate::cli::plan::Counts;
 use crate::cli::style::{self, count, duration};
 use crate::cli::ui::Ui;
 use crate::contract::{TOKEN_SUBPROTOCOL, backend, item};
-use crate::local::backend::Backend;
 use crate::provision::{self, Run, Stop};
 use crate::secret::Secret;
 use crate::verify::{Failure, Socket, Target};
 
 use super::checklist::Checklist;
+use super::demo::Demo;
 use super::setup::{Session, Setup, now};
 use super::table::{Connections, number, text};
 
@@ -208,7 +208,7 @@ fn short(text: &str) -> String {
 }
 
 /// Waits until the backend has heard that the connection ended.
-async fn heard(demo: &Backend) -> Result<String, String> {
+async fn heard(demo: &Demo) -> Result<String, String> {
     let since = Instant::now();
     while demo.disconnects().is_empty() {
         if since.elapsed() > LIMIT {
