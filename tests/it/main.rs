@@ -1,8 +1,10 @@
 //! One binary for all tests that run the tool from the outside.
 
 mod cli;
+mod commands;
 mod drift;
 mod emulators;
 mod layout;
 mod lifecycle;
 mod support;
+mod tool;
