@@ -35,6 +35,17 @@ pub struct Fault {
     pub kind: Kind,
 }
 
+/// What AWS does now and then without an error; each strikes once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quirk {
+    /// After DeleteLogGroup a late delivery makes the group again.
+    LogGroupReturns,
+    /// A statement of AddPermission is lost to another call at the same time.
+    PermissionLost,
+    /// A `$disconnect` is not delivered.
+    DisconnectLost,
+}
+
 /// The planned faults, and how often each operation was called.
 #[derive(Debug, Default)]
 pub struct Faults {
@@ -44,6 +55,7 @@ pub struct Faults {
 #[derive(Debug, Default)]
 struct State {
     planned: Vec<Fault>,
+    quirks: Vec<Quirk>,
     seen: std::collections::HashMap<String, u32>,
 }
 
@@ -51,6 +63,18 @@ impl Faults {
     /// Plans one more.
     pub fn plan(&self, fault: Fault) {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner).planned.push(fault);
+    }
+
+    /// Plans that AWS does this once; planned twice, it does it twice.
+    pub fn quirk(&self, quirk: Quirk) {
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner).quirks.push(quirk);
+    }
+
+    /// Whether this is to happen now; it is used up.
+    pub(crate) fn take_quirk(&self, quirk: Quirk) -> bool {
+        let quirks = &mut self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner).quirks;
+        let found = quirks.iter().position(|planned| *planned == quirk);
+        found.map(|at| quirks.remove(at)).is_some()
     }
 
     /// Forgets all plans and counts.

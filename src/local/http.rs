@@ -121,12 +121,10 @@ async fn dispatch(world: &Arc<World>, call: &Call) -> Outcome {
         Service::ApiGateway => services::apigateway::answer(world, call).await,
         Service::ExecuteApi => connections::answer(world, call).await,
         Service::DynamoDb => services::dynamodb::answer(world, call).await,
-        Service::Logs | Service::Ssm | Service::SecretsManager => absent(call),
+        Service::Logs => services::logs::answer(world, call).await,
+        Service::Ssm => services::ssm::answer(world, call).await,
+        Service::SecretsManager => services::secretsmanager::answer(world, call).await,
     }
-}
-
-fn absent(call: &Call) -> Outcome {
-    Err(ServiceError::new(501, "NotImplementedException", format!("{} is not answered here.", call.operation)))
 }
 
 fn page_absent() -> Response {

@@ -24,6 +24,8 @@ pub(crate) mod protocol;
 pub(crate) mod routing;
 pub(crate) mod services;
 pub(crate) mod socket;
+#[cfg(test)]
+pub(crate) mod support;
 pub(crate) mod wire;
 pub(crate) mod world;
 pub(crate) mod xml;

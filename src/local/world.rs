@@ -12,6 +12,7 @@ use super::identity::{Credential, Unidentified};
 use super::services::apigatewayv2::Apis;
 use super::services::dynamodb::Tables;
 use super::services::lambda::Functions;
+use super::services::logs::Groups;
 use super::wire::Caller;
 use super::{Delays, OnLog, Options, ids};
 
@@ -31,6 +32,7 @@ pub(crate) struct World {
     pub apis: Apis,
     pub connections: Connections,
     pub dynamodb: Tables,
+    pub logs: Groups,
     /// Keys of sessions that were made since the start, by access key id.
     sessions: Mutex<HashMap<String, Key>>,
 }
@@ -60,6 +62,7 @@ impl World {
             apis: Apis::default(),
             connections: Connections::default(),
             dynamodb: Tables::default(),
+            logs: Groups::default(),
             sessions: Mutex::default(),
         }
     }
@@ -117,10 +120,5 @@ impl World {
         };
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(key.access_key_id.clone(), key);
         credentials
-    }
-
-    /// Writes lines as the role of a function would: created group and stream included, where the role may; else they are lost, as on AWS.
-    pub(crate) fn write_logs(&self, caller: &Caller, group: &str, stream: &str, lines: &[String]) {
-        let _ = (caller, group, stream, lines);
     }
 }

@@ -5,4 +5,7 @@ pub(crate) mod apigatewayv2;
 pub(crate) mod dynamodb;
 pub(crate) mod iam;
 pub(crate) mod lambda;
+pub(crate) mod logs;
+pub(crate) mod secretsmanager;
+pub(crate) mod ssm;
 pub(crate) mod sts;

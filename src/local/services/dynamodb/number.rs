@@ -82,16 +82,8 @@ impl Ord for Number {
                 1
             }
         };
-        let size = || match self.exponent.cmp(&other.exponent) {
-            Ordering::Equal => self.digits.cmp(&other.digits),
-            unequal => unequal,
-        };
-        match sign(self).cmp(&sign(other)) {
-            Ordering::Equal if sign(self) == 0 => Ordering::Equal,
-            Ordering::Equal if sign(self) < 0 => size().reverse(),
-            Ordering::Equal => size(),
-            unequal => unequal,
-        }
+        let size = self.exponent.cmp(&other.exponent).then_with(|| self.digits.cmp(&other.digits));
+        sign(self).cmp(&sign(other)).then(if sign(self) < 0 { size.reverse() } else { size })
     }
 }
 

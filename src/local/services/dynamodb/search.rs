@@ -284,7 +284,17 @@ fn about(condition: &Condition) -> Option<(&str, Vec<&Attribute>)> {
         }
         Condition::Between(Operand::Path(path), Operand::Value(low), Operand::Value(high)) => (path, vec![low, high]),
         Condition::BeginsWith(Operand::Path(path), Operand::Value(start)) => (path, vec![start]),
-        _ => return None,
+        Condition::Compare(..)
+        | Condition::Between(..)
+        | Condition::In(..)
+        | Condition::Exists(_)
+        | Condition::NotExists(_)
+        | Condition::IsOfType(..)
+        | Condition::BeginsWith(..)
+        | Condition::Contains(..)
+        | Condition::And(..)
+        | Condition::Or(..)
+        | Condition::Not(_) => return None,
     };
     path.steps.is_empty().then_some((path.attribute.as_str(), values))
 }

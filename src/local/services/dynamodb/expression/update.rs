@@ -158,10 +158,10 @@ impl Amount {
                 _ => Err(wrong_type()),
             },
             Self::Plus(left, right) => add(Some(&left.of(item)?), &right.of(item)?),
-            Self::Minus(left, right) => match right.of(item)? {
-                Attribute::N(number) => add(Some(&left.of(item)?), &Attribute::N(number.negated())),
-                _ => Err(wrong_type()),
-            },
+            Self::Minus(left, right) => {
+                let Attribute::N(number) = right.of(item)? else { return Err(wrong_type()) };
+                add(Some(&left.of(item)?), &Attribute::N(number.negated()))
+            }
         }
     }
 }
