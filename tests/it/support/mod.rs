@@ -174,7 +174,7 @@ fn config(cloud: &Cloud, handler: PathBuf) -> Config {
 }
 
 /// A role of the built-in account that may do all that the handler does.
-pub const GOOD_ROLE: &str = "wsfix-handler";
+pub const GOOD_ROLE: &str = "websocket-handler-role";
 /// A role of the built-in account that may write logs and nothing else.
 pub const WEAK_ROLE: &str = "lambda_basic_execution";
 
