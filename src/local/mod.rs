@@ -23,6 +23,7 @@ pub(crate) mod policy;
 pub(crate) mod protocol;
 pub(crate) mod routing;
 pub(crate) mod services;
+pub(crate) mod signature;
 pub(crate) mod socket;
 #[cfg(test)]
 pub(crate) mod support;
