@@ -1,7 +1,6 @@
 //! `wsfix dev`: the whole architecture on this machine, with no account and no Docker.
 
 mod checklist;
-mod demo;
 mod setup;
 mod table;
 mod tour;

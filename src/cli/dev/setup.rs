@@ -20,6 +20,7 @@ use crate::cli::settings::tell;
 use crate::cli::ui::Ui;
 use crate::config::{self, Config, Keys, Purpose, SecretSource, Sources};
 use crate::local::account::{Account, AccountError, Owner};
+use crate::local::backend::{self, Backend};
 use crate::local::{self, Cloud, LogLine, StartError};
 use crate::provision::progress::{Event, Reporter};
 use crate::provision::{self, Outputs, Plan, Run, Stop};
@@ -27,7 +28,6 @@ use crate::secret::Secret;
 use crate::verify;
 
 use super::checklist::Checklist;
-use super::demo::Demo;
 use super::{DevArgs, PORT};
 
 /// Variables that stand for what is made up here; nobody sets them.
@@ -103,7 +103,7 @@ impl Setup {
 /// What runs.
 pub(super) struct Session {
     pub(super) cloud: Cloud,
-    pub(super) demo: Option<Demo>,
+    pub(super) demo: Option<Backend>,
     pub(super) config: Config,
     pub(super) keys: Keys,
     pub(super) outputs: Outputs,
@@ -132,9 +132,14 @@ impl Session {
             keys: Some(keys.clone()),
         };
         config.connection = connection;
-        let demo = if demo { Some(Demo::start(config.signing_key.clone(), allow_commands)?) } else { None };
+        let demo = if demo {
+            let options = backend::Options { signing_key: config.signing_key.clone(), allow_commands };
+            Some(Backend::start(options).map_err(|error| Error::here(format!("cannot start the demo backend: {error}"), ""))?)
+        } else {
+            None
+        };
         if let Some(demo) = &demo {
-            config.backend_url = Some(demo.url().to_owned());
+            config.backend_url = Some(demo.url());
         }
         if let Some(list) = list {
             list.passed("the local cloud runs", cloud.endpoint());
