@@ -2,7 +2,7 @@
 
 mod cli;
 mod drift;
-mod lifecycle;
-mod support;
 mod emulators;
 mod layout;
+mod lifecycle;
+mod support;
