@@ -1,6 +1,6 @@
 //! How many calls the pipelines make, how long the chains are in which one waits for the other, and what that costs in time.
 //!
-//! `cargo bench --bench provision` prints one table; it ends with 1 where an aim is missed.
+//! `cargo bench --bench provision` prints one table; it ends with 1 where an aim is missed. A part alone: `-- chains`, `like_aws`, `binaries`.
 
 #![allow(clippy::print_stdout, reason = "the table is what this is for")]
 
@@ -22,7 +22,8 @@ const CALL: Duration = Duration::from_millis(100);
 const TABLE: Duration = Duration::from_secs(8);
 const FUNCTION: Duration = Duration::from_secs(2);
 /// What is repeated until AWS is done; only the first call of each is a look.
-const POLLED: &[&str] = &["DescribeTable", "GetFunction", "GetFunctionConfiguration", "GetStage", "GetStages", "GetDeployment"];
+const POLLED: &[&str] =
+    &["DescribeTable", "GetFunction", "GetFunctionConfiguration", "GetStage", "GetStages", "GetDeployment", "DescribeLogGroups"];
 
 /// What one run of a pipeline cost.
 struct Run {
@@ -176,10 +177,14 @@ fn binaries(report: &mut Report) {
 }
 
 fn main() -> ExitCode {
+    let parts: [(&str, fn(&mut Report)); 3] = [("chains", chains), ("like_aws", like_aws), ("binaries", binaries)];
+    let named: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let mut report = Report::default();
-    chains(&mut report);
-    like_aws(&mut report);
-    binaries(&mut report);
+    for (name, part) in parts {
+        if named.is_empty() || named.iter().any(|wanted| wanted == name) {
+            part(&mut report);
+        }
+    }
     println!();
     report.show();
     ExitCode::from(u8::from(report.missed))
