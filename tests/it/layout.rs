@@ -12,7 +12,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("provision", &["config", "contract", "secret"]),
     ("handler", &["contract", "secret"]),
     ("verify", &["contract", "secret"]),
-    ("local", &["contract"]),
+    ("local", &["contract", "secret"]),
     ("cli", &["config", "provision", "verify", "local", "contract", "secret"]),
     ("main", &["cli"]),
     ("bin/wsfix-handler", &["handler"]),

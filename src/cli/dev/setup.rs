@@ -20,7 +20,7 @@ use crate::cli::settings::tell;
 use crate::cli::ui::Ui;
 use crate::config::{self, Config, Keys, Purpose, SecretSource, Sources};
 use crate::local::account::{Account, AccountError, Owner};
-use crate::local::backend::Backend;
+use crate::local::backend::{self, Backend};
 use crate::local::{self, Cloud, LogLine, StartError};
 use crate::provision::progress::{Event, Reporter};
 use crate::provision::{self, Outputs, Plan, Run, Stop};
@@ -132,12 +132,13 @@ impl Session {
         };
         config.connection = connection;
         let demo = if demo {
-            Some(Backend::start(config.signing_key.clone(), allow_commands).map_err(|error| Error::here(error.to_string(), ""))?)
+            let options = backend::Options { signing_key: config.signing_key.clone(), allow_commands };
+            Some(Backend::start(options).map_err(|error| Error::here(format!("cannot start the demo backend: {error}"), ""))?)
         } else {
             None
         };
         if let Some(demo) = &demo {
-            config.backend_url = Some(demo.url().to_owned());
+            config.backend_url = Some(demo.url());
         }
         if let Some(list) = list {
             list.passed("the local cloud runs", cloud.endpoint());

@@ -27,11 +27,17 @@ const TOUR: &str = "tour";
 
 /// Goes through everything. An error is only what keeps the tour from going on.
 pub(super) async fn run(setup: Setup, ui: &Ui, list: &Checklist<'_>) -> Result<(), Error> {
-    let session = Session::start(setup, ui, Some(list)).await?;
+    let mut session = Session::start(setup, ui, Some(list)).await?;
     list.judge("a second provision changes nothing", again(&session, ui).await?);
     match session.token(TOUR, now() + 300) {
         Some(token) => connections(&session, token, list).await,
         None => list.skipped("a client connects", "the key of the tokens is in a store, so none can be signed here"),
+    }
+    if !list.all_passed() || ui.verbose() {
+        ui.say("what the handler logged:");
+        while let Ok(line) = session.lines.try_recv() {
+            super::log(&line, ui);
+        }
     }
     list.judge("teardown leaves nothing", teardown(&session, ui).await?);
     session.stop();

@@ -155,8 +155,9 @@ async fn run(
     arguments.extend(["--profile", "handler", "--bin", BINARY, "--no-default-features", "--features", "handler"].map(str::to_owned));
     let command = format!("cargo {}", arguments.join(" "));
     reporter.event(Event::Waiting { resource: resource.to_owned(), state: format!("compiling: {command}") });
+    arguments.push("--locked".to_owned());
     if way != Way::Lambda {
-        arguments.extend(["--locked", "--message-format", "json-render-diagnostics"].map(str::to_owned));
+        arguments.extend(["--message-format", "json-render-diagnostics"].map(str::to_owned));
     }
     let Some(output) = output(places, &arguments, reporter, resource).await? else { return Ok(None) };
     if !output.success {

@@ -101,3 +101,24 @@ async fn a_deleted_api_closes_its_sockets() {
     assert_eq!(closed(&mut socket).await.0, 1001);
     assert_eq!(lab.connect(lab.url(&api, "prod")).await.unwrap_err().0, 403);
 }
+
+#[tokio::test]
+async fn a_role_without_the_permission_is_denied_with_a_masked_account() {
+    let lab = lab();
+    let events = Events::new();
+    let api = served(&lab, &events.note(), &["$default"]).await;
+    let (_socket, id) = open(&lab, &events, &api).await;
+    let role = "arn:aws:iam::111122223333:role/lambda_basic_execution";
+    let mut call = crate::local::wire::tests::call(crate::local::wire::Service::ExecuteApi, "PostToConnection", "x");
+    call.caller = lab.cloud.world.session_caller(role, "f");
+    call.path = format!("/_aws/execute-api/{api}/prod/@connections/{id}");
+    let error = crate::local::connections::answer(&lab.cloud.world, &call).await.unwrap_err();
+    assert_eq!((error.status, error.code.as_str()), (403, "AccessDeniedException"));
+    assert_eq!(
+        error.message,
+        format!(
+            "User: arn:aws:sts::111122223333:assumed-role/lambda_basic_execution/f is not authorized to perform: execute-api:ManageConnections \
+             on resource: arn:aws:execute-api:us-east-1:********3333:{api}/prod/POST/@connections/{{connectionId}}"
+        )
+    );
+}

@@ -204,3 +204,14 @@ async fn new_routes_wait_for_a_deployment_where_nobody_deploys_by_itself() {
     socket.send(r#"{"action":"sendMessage"}"#.into()).await.unwrap();
     assert_eq!(events.wait(2).await[1]["requestContext"]["routeKey"], "sendMessage");
 }
+
+#[tokio::test]
+async fn iam_authorisation_wants_a_signature() {
+    let lab = lab();
+    let api = served(&lab, "", &["$connect"]).await;
+    let route = lab.api.get_routes().api_id(&api).send().await.unwrap().items.unwrap().remove(0).route_id.unwrap();
+    let change = lab.api.update_route().api_id(&api).route_id(route);
+    change.authorization_type(aws_sdk_apigatewayv2::types::AuthorizationType::AwsIam).send().await.unwrap();
+    let refused = lab.connect(lab.url(&api, "prod")).await.unwrap_err();
+    assert_eq!(refused, (403, r#"{"message":"Missing Authentication Token"}"#.to_owned()));
+}
