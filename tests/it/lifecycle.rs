@@ -28,7 +28,7 @@ fn a_fresh_stack_has_no_differences_and_a_teardown_leaves_nothing() {
 fn a_second_run_makes_no_mutating_call() {
     for role in [super::support::GOOD_ROLE, WEAK_ROLE] {
         let mut sandbox =
-            Sandbox::with(Options { delays: Delays { call: Duration::from_millis(30), ..Delays::default() }, ..Options::default() });
+            Sandbox::with(Options { delays: Delays { call: Duration::from_millis(200), ..Delays::default() }, ..Options::default() });
         sandbox.config.existing_role = Some(role.to_owned());
         sandbox.provision();
         sandbox.cloud.calls().clear();
@@ -43,7 +43,7 @@ fn a_second_run_makes_no_mutating_call() {
 #[test]
 fn the_calls_of_a_run_wait_for_each_other_as_little_as_they_can() {
     for (role, most) in [(super::support::GOOD_ROLE, 7), (WEAK_ROLE, 7)] {
-        let call = Duration::from_millis(100);
+        let call = Duration::from_millis(200);
         let mut sandbox = Sandbox::with(Options { delays: Delays { call, ..Delays::default() }, ..Options::default() });
         sandbox.config.existing_role = Some(role.to_owned());
         let start = Instant::now();
