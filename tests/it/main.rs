@@ -3,4 +3,5 @@
 mod drift;
 mod faults;
 mod lifecycle;
+mod restricted;
 mod support;
