@@ -3,6 +3,8 @@
 mod cli;
 mod drift;
 mod emulators;
+mod faults;
 mod layout;
 mod lifecycle;
+mod restricted;
 mod support;
