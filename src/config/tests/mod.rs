@@ -91,7 +91,7 @@ fn nothing_but_the_needed_gives_the_defaults() {
     let config = Bench::new().config();
     assert_eq!(
         format!("{config:?}"),
-        "Config { connection: Connection { region: None, profile: None, endpoint_url: None }, stack: \"terminal\", existing_role: None, \
+        "Config { connection: Connection { region: None, profile: None, endpoint_url: None, keys: None }, stack: \"terminal\", existing_role: None, \
          table: \"WebSocketConnections\", function: Function { name: \"websocket-handler\", architecture: X86_64, memory_mb: 256, \
          timeout_seconds: 28, handler: None, environment: {} }, api: Api { name: \"TerminalWebSocketAPI\", \
          route_selection_expression: \"$request.body.action\", routes: [], stage: \"prod\", connect_throttle: Throttle { rate: 50, \
