@@ -12,7 +12,9 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 
 use super::calls::CallRecord;
+use super::connections;
 use super::faults::{Fault, Kind, Moment};
+use super::gateway;
 use super::guard::{self, Door};
 use super::identity::{Credential, Unidentified};
 use super::operations;
@@ -43,7 +45,7 @@ pub(crate) async fn answer(State(world): State<Arc<World>>, ConnectInfo(peer): C
         return page_absent();
     }
     if socket {
-        return gateway_absent(&world, &request, peer.address);
+        return gateway::upgrade(world, request, peer.address).await;
     }
     aws(world, &peer, request).await
 }
@@ -63,13 +65,7 @@ async fn aws(world: Arc<World>, peer: &Peer, request: Request) -> Response {
         return plain(StatusCode::NOT_FOUND, "no AWS service is recognised in this request");
     };
     let operation = operation_of(service, &parts, form.as_ref());
-    let signed = Signed {
-        method: &parts.method,
-        path: parts.uri.path(),
-        query: parts.uri.query().unwrap_or_default(),
-        headers: &parts.headers,
-        body: &body,
-    };
+    let signed = Signed::of(&parts, &body);
     let caller = credential.and_then(|credential| identify(&world, service, &credential, &signed));
     tokio::time::sleep(world.delays.call).await;
 
@@ -122,24 +118,19 @@ async fn dispatch(world: &Arc<World>, call: &Call) -> Outcome {
     match call.service {
         Service::Sts => services::sts::answer(world, call).await,
         Service::Iam => services::iam::answer(world, call).await,
+        Service::Lambda => services::lambda::answer(world, call).await,
+        Service::ApiGatewayV2 => services::apigatewayv2::answer(world, call).await,
+        Service::ApiGateway => services::apigateway::answer(world, call).await,
+        Service::ExecuteApi => connections::answer(world, call).await,
         Service::DynamoDb => services::dynamodb::answer(world, call).await,
         Service::Logs => services::logs::answer(world, call).await,
         Service::Ssm => services::ssm::answer(world, call).await,
         Service::SecretsManager => services::secretsmanager::answer(world, call).await,
-        Service::Lambda | Service::ApiGatewayV2 | Service::ApiGateway | Service::ExecuteApi => absent(call),
     }
-}
-
-fn absent(call: &Call) -> Outcome {
-    Err(ServiceError::new(501, "NotImplementedException", format!("{} is not answered here.", call.operation)))
 }
 
 fn page_absent() -> Response {
     plain(StatusCode::NOT_IMPLEMENTED, "there is no page here")
-}
-
-fn gateway_absent(_world: &Arc<World>, _request: &Request, _remote: std::net::SocketAddr) -> Response {
-    plain(StatusCode::NOT_IMPLEMENTED, "there is no WebSocket front door here")
 }
 
 fn identify(world: &World, service: Service, credential: &Credential, signed: &Signed<'_>) -> Result<Caller, Unidentified> {

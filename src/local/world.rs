@@ -7,9 +7,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::account::{Account, Key, Owner};
 use super::calls::Calls;
 use super::clock::Clock;
+use super::connections::Connections;
 use super::faults::Faults;
 use super::identity::{Credential, Unidentified};
+use super::services::apigatewayv2::Apis;
 use super::services::dynamodb::Tables;
+use super::services::lambda::Functions;
 use super::services::logs::Groups;
 use super::signature::{self, Signed};
 use super::wire::Caller;
@@ -27,6 +30,9 @@ pub(crate) struct World {
     pub calls: Calls,
     pub faults: Faults,
     pub on_log: Option<OnLog>,
+    pub functions: Functions,
+    pub apis: Apis,
+    pub connections: Connections,
     pub dynamodb: Tables,
     pub logs: Groups,
     /// Keys of sessions that were made since the start, by access key id.
@@ -54,6 +60,9 @@ impl World {
             calls: Calls::default(),
             faults: Faults::default(),
             on_log: options.on_log.clone(),
+            functions: Functions::default(),
+            apis: Apis::default(),
+            connections: Connections::default(),
             dynamodb: Tables::default(),
             logs: Groups::default(),
             sessions: Mutex::default(),
