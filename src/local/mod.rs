@@ -6,6 +6,7 @@
 
 pub mod account;
 pub(crate) mod authorize;
+pub mod backend;
 pub mod calls;
 pub mod clock;
 pub(crate) mod connections;
