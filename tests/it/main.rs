@@ -7,6 +7,8 @@
 mod cli;
 mod drift;
 mod emulators;
+mod faults;
 mod layout;
 mod lifecycle;
+mod restricted;
 mod support;

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::{function_calls as calls, role};
-use crate::provision::desired::{Desired, Variable};
+use crate::config::variables::Variable;
+use crate::provision::desired::Desired;
 use crate::provision::environment;
 use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::outputs::ResourceStatus;
-use crate::provision::ownership::{Owner, TAG_FIELD, Tags, marked, owner, tag_changes};
+use crate::provision::ownership::{Owner, TAG_FIELD, Tags, description, is_untagged, marked, owner, tag_changes};
 use crate::provision::plan::{Action, ApiCall, FieldChange};
 use crate::provision::resource::{Context, Field, Kind, Resource, Seen, Verdict, differences};
 use crate::secret::Secret;
@@ -50,7 +51,7 @@ impl Spec {
             timeout_seconds: want.function.timeout_seconds,
             memory_mb: want.function.memory_mb,
             architecture: want.function.architecture.as_str().to_owned(),
-            description: want.marker(),
+            description: description(&want.stack, seen.function.present().map(|live| live.spec.description.as_str())),
             environment: environment::variables(want, seen),
             state: READY.to_owned(),
         }
@@ -114,7 +115,7 @@ pub(crate) fn changes(want: &Desired, seen: &Observed, live: &Live) -> Vec<Field
         *variable = found_variable(&wanted.environment, name, variable.value.expose());
     }
     let mut changes = differences(&wanted.fields(), &found.fields());
-    changes.extend(tag_changes(&want.tags, live.tags.as_ref()));
+    changes.extend(tag_changes(&want.tags, live.tags.as_ref(), is_untagged(&live.spec.description)));
     changes
 }
 

@@ -13,7 +13,7 @@ use super::function::{HANDLER, Live, Parts, RUNTIME, Spec, changes, found_variab
 use crate::provision::answer::{Answer, TAGGING};
 use crate::provision::error::{AwsError, Cause};
 use crate::provision::observed::{Found, Observed, Slot};
-use crate::provision::ownership::Tags;
+use crate::provision::ownership::{Tags, untagged_marker};
 use crate::provision::plan::ApiCall;
 use crate::provision::resource::{Context, Kind};
 use crate::provision::wait::{Probe, retry, until};
@@ -122,7 +122,10 @@ pub(crate) async fn create(cx: &Context<'_>, seen: Rc<Observed>) -> Result<Slot,
 }
 
 async fn create_function(cx: &Context<'_>, seen: &Observed, tags: &Tags) -> Result<(), AwsError> {
-    let (want, spec) = (&cx.want, Spec::wanted(&cx.want, seen));
+    let (want, mut spec) = (&cx.want, Spec::wanted(&cx.want, seen));
+    if tags.is_empty() {
+        spec.description = untagged_marker(&want.stack);
+    }
     let arn = seen.place.function(&want.function.name);
     let zip = want.code.as_ref().map(|code| Blob::new(code.zip.to_vec()));
     let call = cx.clients.lambda.create_function().function_name(&want.function.name).set_role(spec.role.clone());
