@@ -5,6 +5,7 @@
 #![allow(unreachable_pub, reason = "a binary has no outside")]
 
 mod cli;
+mod commands;
 mod drift;
 mod emulators;
 mod faults;
@@ -12,3 +13,4 @@ mod layout;
 mod lifecycle;
 mod restricted;
 mod support;
+mod tool;
