@@ -20,6 +20,7 @@ use super::identity::{Credential, Unidentified};
 use super::operations;
 use super::protocol::{self, Protocol};
 use super::services;
+use super::signature::Signed;
 use super::socket::Peer;
 use super::wire::{Call, Caller, Outcome, Service, ServiceError};
 use super::world::World;
@@ -64,7 +65,14 @@ async fn aws(world: Arc<World>, peer: &Peer, request: Request) -> Response {
         return plain(StatusCode::NOT_FOUND, "no AWS service is recognised in this request");
     };
     let operation = operation_of(service, &parts, form.as_ref());
-    let caller = credential.and_then(|credential| identify(&world, service, &credential));
+    let signed = Signed {
+        method: &parts.method,
+        path: parts.uri.path(),
+        query: parts.uri.query().unwrap_or_default(),
+        headers: &parts.headers,
+        body: &body,
+    };
+    let caller = credential.and_then(|credential| identify(&world, service, &credential, &signed));
     tokio::time::sleep(world.delays.call).await;
 
     let mut record = CallRecord {
@@ -127,15 +135,11 @@ async fn dispatch(world: &Arc<World>, call: &Call) -> Outcome {
     }
 }
 
-fn absent(call: &Call) -> Outcome {
-    Err(ServiceError::new(501, "NotImplementedException", format!("{} is not answered here.", call.operation)))
-}
-
 fn page_absent() -> Response {
     plain(StatusCode::NOT_IMPLEMENTED, "there is no page here")
 }
 
-fn identify(world: &World, service: Service, credential: &Credential) -> Result<Caller, Unidentified> {
+fn identify(world: &World, service: Service, credential: &Credential, signed: &Signed<'_>) -> Result<Caller, Unidentified> {
     if service == Service::ExecuteApi && credential.service != "execute-api" {
         return Err(Unidentified::WrongService { expected: "execute-api" });
     }
@@ -144,7 +148,7 @@ fn identify(world: &World, service: Service, credential: &Credential) -> Result<
     if credential.region != world.region && !global {
         return Err(Unidentified::WrongRegion { signed: credential.region.clone(), here: world.region.clone() });
     }
-    world.identify(credential)
+    world.identify(credential, signed)
 }
 
 /// The service that the credential's scope names; without one, the one whose protocol the request speaks.

@@ -33,6 +33,8 @@ pub(crate) enum Unidentified {
     WrongRegion { signed: String, here: String },
     /// Signed for another service.
     WrongService { expected: &'static str },
+    /// Signed too long ago, or in the future.
+    Expired { signed: String, now: String },
     /// The signature is not that of this request with this key.
     Mismatch,
 }

@@ -6,6 +6,7 @@
 
 pub mod account;
 pub(crate) mod authorize;
+pub mod backend;
 pub mod calls;
 pub mod clock;
 pub(crate) mod connections;
@@ -23,7 +24,10 @@ pub(crate) mod policy;
 pub(crate) mod protocol;
 pub(crate) mod routing;
 pub(crate) mod services;
+pub(crate) mod signature;
 pub(crate) mod socket;
+#[cfg(test)]
+pub(crate) mod support;
 pub(crate) mod wire;
 pub(crate) mod world;
 pub(crate) mod xml;

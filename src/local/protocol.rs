@@ -173,6 +173,10 @@ pub(crate) fn unidentified(service: Service, why: &Unidentified) -> ServiceError
         Unidentified::WrongService { expected } => {
             ServiceError::new(status, invalid, format!("Credential should be scoped to correct service: '{expected}'. "))
         }
+        Unidentified::Expired { signed, now } => {
+            let text = format!("Signature expired: {signed} is not within 5 minutes of {now}");
+            ServiceError::new(status, pick("InvalidSignatureException", "SignatureDoesNotMatch"), text)
+        }
         Unidentified::Mismatch => ServiceError::new(
             status,
             invalid,

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::account::{Account, Key, Owner};
 use super::calls::Calls;
@@ -13,6 +14,7 @@ use super::services::apigatewayv2::Apis;
 use super::services::dynamodb::Tables;
 use super::services::lambda::Functions;
 use super::services::logs::Groups;
+use super::signature::{self, Signed};
 use super::wire::Caller;
 use super::{Delays, OnLog, Options, ids};
 
@@ -72,12 +74,15 @@ impl World {
         format!("arn:aws:{service}:{}:{}:{resource}", self.region, self.account.id)
     }
 
-    /// Who a key belongs to.
-    pub(crate) fn identify(&self, credential: &Credential) -> Result<Caller, Unidentified> {
+    /// Who signed a request, which the signature must fit.
+    pub(crate) fn identify(&self, credential: &Credential, request: &Signed<'_>) -> Result<Caller, Unidentified> {
         let key = self.key(&credential.access_key_id).ok_or(Unidentified::Unknown)?;
         if key.session_token != credential.session_token {
             return Err(Unidentified::Unknown);
         }
+        // Clients sign with real time, whatever the speed of the cloud's clock.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
+        signature::check(credential, &key.secret_access_key, request, now)?;
         self.caller(&key.owner).ok_or(Unidentified::Unknown)
     }
 

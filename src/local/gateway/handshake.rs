@@ -26,6 +26,7 @@ use crate::local::connections::{Connection, Outbound, opaque_id};
 use crate::local::identity::Credential;
 use crate::local::ids;
 use crate::local::services::apigatewayv2::StageView;
+use crate::local::signature::Signed;
 use crate::local::world::World;
 
 /// The client gets so long to take the answer to its upgrade.
@@ -152,7 +153,14 @@ fn authorize(world: &World, parts: &Parts, api_id: &str, stage_name: &str, stage
             let credential = Credential::read(&parts.headers);
             let credential = credential.map_err(|_| Refused::new(StatusCode::FORBIDDEN, "Missing Authentication Token"))?;
             let invalid = "The security token included in the request is invalid.";
-            let caller = world.identify(&credential).map_err(|_| Refused::new(StatusCode::FORBIDDEN, invalid))?;
+            let signed = Signed {
+                method: &parts.method,
+                path: parts.uri.path(),
+                query: parts.uri.query().unwrap_or_default(),
+                headers: &parts.headers,
+                body: b"",
+            };
+            let caller = world.identify(&credential, &signed).map_err(|_| Refused::new(StatusCode::FORBIDDEN, invalid))?;
             let resource = world.arn("execute-api", &format!("{api_id}/{stage_name}/$connect"));
             let denied = |error: crate::local::wire::ServiceError| Refused::new(StatusCode::FORBIDDEN, error.message);
             world.authorize(&caller, "execute-api:Invoke", &resource, None).map_err(denied)

@@ -88,6 +88,11 @@ pub(crate) enum Kind {
 }
 
 impl Reason {
+    /// No policy of the caller allows it.
+    pub(crate) fn none_allows() -> Self {
+        Self { explicit: false, kind: Kind::Identity, policy: None }
+    }
+
     /// The part of the message after the resource.
     pub(crate) fn text(&self, action: &str, with_policy: bool) -> String {
         let (implicit, explicit) = match self.kind {
@@ -271,20 +276,26 @@ mod tests {
         let ask = |identity: &[Value], boundary: &Value, control: &Value, resource: &Value| {
             put_item(USER, USER, identity, boundary, control, resource)
         };
-        assert_eq!(ask(&[allow.clone()], no, no, no), "allowed");
+        assert_eq!(ask(std::slice::from_ref(&allow), no, no, no), "allowed");
         assert_eq!(ask(&[], no, no, no), " because no identity-based policy allows the dynamodb:PutItem action");
         assert_eq!(
             ask(&[allow.clone(), deny.clone()], no, no, no),
             " with an explicit deny in an identity-based policy: arn:aws:iam::111122223333:policy/p"
         );
-        assert_eq!(ask(&[allow.clone()], &other, no, no), " because no permissions boundary allows the dynamodb:PutItem action");
         assert_eq!(
-            ask(&[allow.clone()], &deny, no, no),
+            ask(std::slice::from_ref(&allow), &other, no, no),
+            " because no permissions boundary allows the dynamodb:PutItem action"
+        );
+        assert_eq!(
+            ask(std::slice::from_ref(&allow), &deny, no, no),
             " with an explicit deny in a permissions boundary: arn:aws:iam::111122223333:policy/p"
         );
-        assert_eq!(ask(&[allow.clone()], no, &other, no), " because no service control policy allows the dynamodb:PutItem action");
         assert_eq!(
-            ask(&[allow.clone()], no, &deny, no),
+            ask(std::slice::from_ref(&allow), no, &other, no),
+            " because no service control policy allows the dynamodb:PutItem action"
+        );
+        assert_eq!(
+            ask(std::slice::from_ref(&allow), no, &deny, no),
             " with an explicit deny in a service control policy: arn:aws:iam::111122223333:policy/p"
         );
         let mut denying = granting(&json!("*"));

@@ -19,7 +19,6 @@ struct Input {
 }
 
 /// Answers an operation of Secrets Manager.
-#[expect(clippy::unused_async, reason = "all services have one signature")]
 pub(crate) async fn answer(world: &Arc<World>, call: &Call) -> Outcome {
     if call.operation != "GetSecretValue" {
         return Err(protocol::unknown_operation(Service::SecretsManager, &call.operation));

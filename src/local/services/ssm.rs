@@ -22,7 +22,6 @@ struct Input {
 }
 
 /// Answers an operation of Systems Manager.
-#[expect(clippy::unused_async, reason = "all services have one signature")]
 pub(crate) async fn answer(world: &Arc<World>, call: &Call) -> Outcome {
     let input: Input = read(call)?;
     let body = match call.operation.as_str() {

@@ -100,6 +100,9 @@ pub(super) fn create(world: &World, call: &Call) -> Body {
     let mut description = table.describe(world);
     // Even where no time is asked for, the answer is of a table that is not there yet.
     description["TableStatus"] = "CREATING".into();
+    for index in description["GlobalSecondaryIndexes"].as_array_mut().into_iter().flatten() {
+        index["IndexStatus"] = "CREATING".into();
+    }
     tables.insert(name, table);
     Ok(json!({"TableDescription": description}))
 }

@@ -43,7 +43,6 @@ impl Tables {
 }
 
 /// Answers an operation of DynamoDB.
-#[expect(clippy::unused_async, reason = "all services have one signature")]
 pub(crate) async fn answer(world: &Arc<World>, call: &Call) -> Outcome {
     let body = match call.operation.as_str() {
         "CreateTable" => control::create(world, call),

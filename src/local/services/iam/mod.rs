@@ -23,7 +23,6 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove
 const CREATED: &str = "2026-01-01T00:00:00Z";
 
 /// Answers an operation of IAM.
-#[expect(clippy::unused_async, reason = "all services have one signature")]
 pub(crate) async fn answer(world: &Arc<World>, call: &Call) -> Outcome {
     let params = &Params::of(call);
     let result = match call.operation.as_str() {

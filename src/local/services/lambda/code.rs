@@ -126,7 +126,7 @@ fn no_room(error: &io::Error) -> ServiceError {
 }
 
 #[cfg(test)]
-pub(super) mod fixture {
+pub(crate) mod fixture {
     use std::io::{Cursor, Write};
 
     use zip::ZipWriter;

@@ -18,6 +18,8 @@ mod runtime_api;
 mod sandbox;
 mod state;
 mod tags;
+#[cfg(test)]
+mod tests;
 mod update;
 
 use std::sync::Arc;
@@ -27,6 +29,8 @@ use percent_encoding::percent_decode_str;
 use crate::local::wire::{Call, Outcome, ServiceError};
 use crate::local::world::World;
 
+#[cfg(test)]
+pub(crate) use code::fixture;
 pub(crate) use invoke::{Refusal, run};
 pub(crate) use state::{Functions, name_in};
 

@@ -210,6 +210,7 @@ impl Sandbox {
         let failure = match timeout(limit, process.next()).await {
             Ok(Happened::Said(Signal::Next(waiting))) => {
                 self.waiting = Some(waiting);
+                process.flush().await;
                 return Ok(());
             }
             Ok(Happened::Said(Signal::InitError { body })) => Failure::Reported(body),

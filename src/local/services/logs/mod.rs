@@ -46,7 +46,6 @@ impl Groups {
 }
 
 /// Answers an operation of CloudWatch Logs.
-#[expect(clippy::unused_async, reason = "all services have one signature")]
 pub(crate) async fn answer(world: &Arc<World>, call: &Call) -> Outcome {
     let body = match call.operation.as_str() {
         "CreateLogGroup" => groups::create(world, call),

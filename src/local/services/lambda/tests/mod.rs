@@ -1,0 +1,4 @@
+//! Functions, spoken to by AWS's own SDK.
+
+mod control;
+mod sandboxes;
