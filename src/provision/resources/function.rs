@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::{function_calls as calls, role};
-use crate::provision::desired::{Desired, Variable};
+use crate::config::variables::Variable;
+use crate::provision::desired::Desired;
 use crate::provision::environment;
 use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::outputs::ResourceStatus;

@@ -175,6 +175,7 @@ fn config(cloud: &Cloud, handler: PathBuf) -> Config {
             issuer: None,
             audience: None,
             leeway_seconds: 30,
+            enforce_expiry: true,
             token_from: vec![TokenFrom::Query, TokenFrom::Subprotocol],
         },
         signing_key: Some(Secret::new("fedcba9876543210fedcba9876543210")),

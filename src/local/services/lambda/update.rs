@@ -89,6 +89,6 @@ pub(super) fn delete(world: &Arc<World>, call: &Call, reference: &str) -> Outcom
             )));
         }
         function.gone_at = Some(Instant::now() + world.delays.deletion);
-        Ok(Answer::json(200, &json!({ "StatusCode": 204 })))
+        Ok(Answer::empty(204))
     })
 }
