@@ -11,7 +11,7 @@ use aws_sdk_lambda::types::{
 
 use super::function::{HANDLER, Live, Parts, RUNTIME, Spec, changes};
 use crate::provision::answer::{Answer, TAGGING};
-use crate::provision::desired::Variable;
+use crate::config::variables::Variable;
 use crate::provision::error::{AwsError, Cause};
 use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::ownership::{Tags, untagged_marker};
