@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod cli;
+mod commands;
 mod drift;
 mod emulators;
 mod faults;
@@ -9,3 +10,4 @@ mod layout;
 mod lifecycle;
 mod restricted;
 mod support;
+mod tool;
