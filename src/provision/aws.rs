@@ -89,6 +89,9 @@ fn http_client(connection: &Connection) -> SharedHttpClient {
     })
 }
 
+/// Items that API Gateway lists in one answer.
+pub(crate) const PAGE: &str = "100";
+
 /// For calls whose repeat makes a second resource, because the name is not unique.
 pub(crate) fn without_retries() -> aws_sdk_apigatewayv2::config::Builder {
     aws_sdk_apigatewayv2::config::Builder::new().retry_config(RetryConfig::disabled())

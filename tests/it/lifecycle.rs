@@ -42,7 +42,9 @@ fn a_second_run_makes_no_mutating_call() {
     }
 }
 
+/// `cargo test --test it the_calls_of_a_run -- --nocapture` prints the numbers.
 #[test]
+#[expect(clippy::print_stdout, reason = "numbers for a person")]
 fn the_calls_of_a_run_wait_for_each_other_as_little_as_they_can() {
     for (role, most) in [(super::support::GOOD_ROLE, 7), (WEAK_ROLE, 7)] {
         let call = Duration::from_millis(200);

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use aws_sdk_apigatewayv2::types::ProtocolType;
 
 use crate::provision::answer::{Answer, TAGGING};
-use crate::provision::aws::without_retries;
+use crate::provision::aws::{PAGE, without_retries};
 use crate::provision::desired::Desired;
 use crate::provision::error::{AwsError, Cause};
 use crate::provision::observed::{Found, Observed, Slot};
@@ -200,7 +200,7 @@ async fn read(cx: &Context<'_>) -> Result<Live, AwsError> {
     let mut live = Live { ours: Vec::new(), foreign: Vec::new() };
     let mut token = None;
     loop {
-        let page = cx.clients.api.get_apis().max_results("500").set_next_token(token).send().await.explain(GET_APIS, &cx.want.api.name)?;
+        let page = cx.clients.api.get_apis().max_results(PAGE).set_next_token(token).send().await.explain(GET_APIS, &cx.want.api.name)?;
         for api in page.items().iter().filter(|api| api.protocol_type() == Some(&ProtocolType::Websocket)) {
             let Some(one) = one(&cx.want.stack, api) else { continue };
             if one.owner.is_ours() {

@@ -5,7 +5,6 @@ use aws_sdk_sts::config::{Credentials, SharedCredentialsProvider};
 use wsfix::config::Keys;
 
 pub(crate) struct Aws {
-    pub(crate) iam: aws_sdk_iam::Client,
     pub(crate) dynamodb: aws_sdk_dynamodb::Client,
     pub(crate) logs: aws_sdk_cloudwatchlogs::Client,
     pub(crate) lambda: aws_sdk_lambda::Client,
@@ -23,7 +22,6 @@ impl Aws {
             .load()
             .await;
         Self {
-            iam: aws_sdk_iam::Client::new(&config),
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
             logs: aws_sdk_cloudwatchlogs::Client::new(&config),
             lambda: aws_sdk_lambda::Client::new(&config),

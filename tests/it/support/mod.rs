@@ -23,10 +23,7 @@ pub(crate) struct Heard(RefCell<Vec<Event>>);
 impl Heard {
     /// Texts of the notes so far.
     pub(crate) fn notes(&self) -> Vec<String> {
-        let note = |event: &Event| match event {
-            Event::Note { text } => Some(text.clone()),
-            _ => None,
-        };
+        let note = |event: &Event| if let Event::Note { text } = event { Some(text.clone()) } else { None };
         self.0.borrow().iter().filter_map(note).collect()
     }
 }
