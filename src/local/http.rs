@@ -42,7 +42,7 @@ pub(crate) async fn answer(State(world): State<Arc<World>>, ConnectInfo(peer): C
         return plain(StatusCode::FORBIDDEN, why);
     }
     if page {
-        return page_absent();
+        return super::page::answer(&world, request.headers());
     }
     if socket {
         return gateway::upgrade(world, request, peer.address).await;
@@ -65,13 +65,7 @@ async fn aws(world: Arc<World>, peer: &Peer, request: Request) -> Response {
         return plain(StatusCode::NOT_FOUND, "no AWS service is recognised in this request");
     };
     let operation = operation_of(service, &parts, form.as_ref());
-    let signed = Signed {
-        method: &parts.method,
-        path: parts.uri.path(),
-        query: parts.uri.query().unwrap_or_default(),
-        headers: &parts.headers,
-        body: &body,
-    };
+    let signed = Signed::of(&parts, &body);
     let caller = credential.and_then(|credential| identify(&world, service, &credential, &signed));
     tokio::time::sleep(world.delays.call).await;
 
@@ -133,10 +127,6 @@ async fn dispatch(world: &Arc<World>, call: &Call) -> Outcome {
         Service::Ssm => services::ssm::answer(world, call).await,
         Service::SecretsManager => services::secretsmanager::answer(world, call).await,
     }
-}
-
-fn page_absent() -> Response {
-    plain(StatusCode::NOT_IMPLEMENTED, "there is no page here")
 }
 
 fn identify(world: &World, service: Service, credential: &Credential, signed: &Signed<'_>) -> Result<Caller, Unidentified> {

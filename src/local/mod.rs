@@ -18,6 +18,7 @@ pub(crate) mod identity;
 pub(crate) mod ids;
 pub(crate) mod json;
 pub(crate) mod operations;
+pub mod page;
 pub(crate) mod params;
 pub(crate) mod patience;
 pub(crate) mod policy;
@@ -217,6 +218,11 @@ impl Cloud {
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.world.clock
+    }
+
+    /// Sets what the page with the terminal connects to.
+    pub fn set_page(&self, info: page::Info) {
+        *self.world.page.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(info);
     }
 
     /// Ends everything and waits for it; what was recorded can still be read.
