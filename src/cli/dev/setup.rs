@@ -22,7 +22,7 @@ use crate::cli::ui::Ui;
 use crate::config::{self, Config, Keys, Purpose, SecretSource, Sources};
 use crate::local::account::{Account, AccountError, Owner};
 use crate::local::backend::{self, Backend};
-use crate::local::{self, Cloud, LogLine, StartError};
+use crate::local::{self, Cloud, LogLine, StartError, page};
 use crate::provision::progress::{Event, Reporter};
 use crate::provision::{self, Outputs, Provisioned, Run, Stop};
 use crate::secret::Secret;
@@ -134,13 +134,13 @@ impl Session {
         };
         config.connection = connection;
         let demo = if demo {
-            let options = backend::Options { signing_key: config.signing_key.clone(), allow_commands };
+            let options = backend::Options { signing_key: config.signing_key.as_ref().map(|key| key.expose().to_owned()), allow_commands };
             Some(Backend::start(options).map_err(|error| Error::here(format!("cannot start the demo backend: {error}"), ""))?)
         } else {
             None
         };
         if let Some(demo) = &demo {
-            config.backend_url = Some(demo.url());
+            config.backend_url = Some(demo.url().to_owned());
         }
         if let Some(list) = list {
             list.passed("the local cloud runs", cloud.endpoint());
@@ -156,6 +156,12 @@ impl Session {
             list.passed_in("the handler's binary is ready", detail, time);
             list.passed_in("the stack is provisioned", provisioned(&cloud, &done), provisioning.elapsed());
         }
+        cloud.set_page(page::Info {
+            websocket_url: done.outputs.websocket_url.clone(),
+            token: token.as_ref().map(|token| token.expose().to_owned()),
+            session_id: SESSION.to_owned(),
+            action: config.api.routes.first().cloned().unwrap_or_default(),
+        });
         Ok(Self { cloud, demo, config, keys, outputs: done.outputs, session_id: SESSION.to_owned(), token, lines })
     }
 
