@@ -65,6 +65,8 @@ fn credentials(said: &str) -> String {
     let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
     if has(&["Expired", "expired"]) {
         "the session is over: log in again (`aws sso login`, or new keys)".to_owned()
+    } else if has(&["scoped to a valid region", "scoped to correct region"]) {
+        "what answers there is in another Region: set `--region`".to_owned()
     } else if has(&["SignatureDoesNotMatch", "InvalidSignature", "RequestTimeTooSkewed"]) {
         "the secret key does not belong to the access key, or this machine's clock is wrong".to_owned()
     } else if has(&["InvalidClientTokenId", "UnrecognizedClient"]) {
@@ -119,6 +121,20 @@ mod tests {
         assert!(found.ends_with("ask the administrators of the organisation"), "{found}");
         let found = hint(&error("apigateway:POST", Cause::Denied { explicit: false }, "Forbidden"));
         assert_eq!(found.as_deref(), Some("ask an administrator of the account to allow `apigateway:POST` on `websocket-handler`"));
+    }
+
+    #[test]
+    fn what_is_wrong_with_credentials_is_told_apart() {
+        for (said, hint_has) in [
+            ("SignatureDoesNotMatch: Credential should be scoped to a valid region, not 'eu-west-1'.", "set `--region`"),
+            ("SignatureDoesNotMatch: The request signature we calculated does not match", "secret key"),
+            ("ExpiredToken: The security token included in the request is expired", "log in again"),
+            ("InvalidClientTokenId: The security token included in the request is invalid.", "does not exist there"),
+            ("dispatch failure: other: no providers in chain provided credentials", "--profile NAME"),
+        ] {
+            let found = hint(&error("sts:GetCallerIdentity", Cause::Credentials, said)).expect("a hint");
+            assert!(found.contains(hint_has), "{said}: {found}");
+        }
     }
 
     #[test]
