@@ -219,6 +219,9 @@ fn of_run(error: &provision::Error, command: &str) -> Report {
             next: way_on(command),
             ..Report::new(Exit::Failed)
         },
+        provision::Error::Stopped { done, left } if done.is_empty() => {
+            Report { stopped: Some("stopped: nothing was changed".to_owned()), left: left.clone(), ..Report::new(Exit::Interrupted) }
+        }
         provision::Error::Stopped { done, left } => Report {
             stopped: Some("stopped: the calls that were under way have finished".to_owned()),
             done: done.clone(),
@@ -240,7 +243,8 @@ fn way_on(command: &str) -> Option<String> {
 
 fn refusal(refusal: &Refusal) -> Failure {
     let resource = refusal.resource.trim_end_matches(" (none)");
-    Failure::new(format!("{resource}: {}", refusal.reason)).hint(Some(refusal.remedy.clone()))
+    Failure::new(format!("{resource}: {}", refusal.reason))
+        .hint(Some(hints::explicit_deny(&refusal.reason).unwrap_or_else(|| refusal.remedy.clone())))
 }
 
 fn aws(error: &AwsError) -> Failure {
@@ -339,6 +343,17 @@ mod tests {
         left to do:  function websocket-handler, stage prod
         `wsfix provision` goes on from here, `wsfix teardown` undoes it
         ");
+    }
+
+    #[test]
+    fn a_refusal_keeps_its_remedy_unless_a_policy_denies() {
+        let refusal =
+            |reason: &str| Refusal { resource: "role (none)".to_owned(), reason: reason.to_owned(), remedy: "ask for an allow".to_owned() };
+        let text = |reason| Error::from(provision::Error::Refused(vec![refusal(reason)])).report("plan").text(Paint::new(false));
+        assert_eq!(text("there are three"), "error: role: there are three\nhint: ask for an allow\n");
+        let denied = "GetApis: User: u is not authorized to perform: apigateway:GET with an explicit deny in a service control policy";
+        let told = text(denied);
+        assert!(told.contains("hint: an explicit deny outranks every allow") && !told.contains("ask for an allow"), "{told}");
     }
 
     #[test]

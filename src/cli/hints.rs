@@ -40,9 +40,7 @@ fn denied(error: &AwsError, said: &str, explicit: bool) -> String {
     let kind = denial.policy_kind.as_deref().unwrap_or("policy");
     let another = if action == "iam:PassRole" { ", or name a role that you may pass with `--existing-role`" } else { "" };
     if explicit {
-        let policy = denial.policy.map_or_else(|| format!("the {kind} that denies it"), |arn| format!("the policy {arn}"));
-        let whose = owner(kind);
-        return format!("an explicit deny outranks every allow: only a change to {policy} helps; ask {whose}{another}");
+        return outranked(&denial, kind, another);
     }
     match kind {
         "permissions boundary" | "service control policy" | "resource control policy" | "session policy" | "VPC endpoint policy" => {
@@ -50,6 +48,18 @@ fn denied(error: &AwsError, said: &str, explicit: bool) -> String {
         }
         _ => format!("ask {} to allow `{action}` on `{resource}`{another}", owner(kind)),
     }
+}
+
+/// The way on from an explicit deny that a text tells of; `None` where it tells of none.
+pub(crate) fn explicit_deny(text: &str) -> Option<String> {
+    let denial = Denial::parse(text);
+    let kind = denial.policy_kind.clone().filter(|_| text.contains("with an explicit deny"))?;
+    Some(outranked(&denial, &kind, ""))
+}
+
+fn outranked(denial: &Denial, kind: &str, another: &str) -> String {
+    let policy = denial.policy.as_ref().map_or_else(|| format!("the {kind} that denies it"), |arn| format!("the policy {arn}"));
+    format!("an explicit deny outranks every allow: only a change to {policy} helps; ask {}{another}", owner(kind))
 }
 
 fn owner(kind: &str) -> &'static str {

@@ -152,7 +152,11 @@ impl Ui {
             let mut answer = String::new();
             io::stdin().read_line(&mut answer).ok().filter(|read| *read > 0).map(|_| answer.trim().to_owned())
         };
-        tokio::task::spawn_blocking(read).await.ok().flatten()
+        let answer = tokio::task::spawn_blocking(read).await.ok().flatten();
+        if answer.is_none() {
+            self.line(" "); // the question's line has no end yet
+        }
+        answer
     }
 
     /// Says why the command did not end well.
@@ -201,7 +205,7 @@ impl Ui {
 
     fn start(&self, resource: String, action: &'static str) {
         let bar = self.animated.then(|| {
-            let style = ProgressStyle::with_template("{spinner} {msg} {elapsed:.dim}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+            let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}").unwrap_or_else(|_| ProgressStyle::default_spinner());
             let bar = ProgressBar::new_spinner().with_style(style);
             let bar = match self.whole.borrow().as_ref() {
                 Some(whole) => self.bars.insert_before(whole, bar),
