@@ -38,6 +38,18 @@ pub mod env {
     pub const SESSION_CACHE_SECONDS: &str = "WSFIX_SESSION_CACHE_SECONDS";
     /// Longest time in seconds that the backend may take for one message.
     pub const BACKEND_TIMEOUT_SECONDS: &str = "WSFIX_BACKEND_TIMEOUT_SECONDS";
+    /// `false`: a connection may outlive its token.
+    pub const ENFORCE_EXPIRY: &str = "WSFIX_ENFORCE_EXP";
+}
+
+/// What the handler takes for a variable that is not there.
+pub mod default {
+    /// [`super::env::LEEWAY_SECONDS`]
+    pub const LEEWAY_SECONDS: u32 = 30;
+    /// [`super::env::BACKEND_TIMEOUT_SECONDS`]
+    pub const BACKEND_TIMEOUT_SECONDS: u32 = 20;
+    /// [`super::env::TOKEN_FROM`]
+    pub const TOKEN_FROM: &str = "query,subprotocol";
 }
 
 /// Attributes of an item in the table of connections.

@@ -2,6 +2,26 @@
 //!
 //! Has no AWS in it and does no work: what it hands out is complete and checked.
 
+mod error;
+mod expand;
+mod file;
+mod keys;
+mod load;
+mod names;
+mod reader;
+mod secrets;
+mod sources;
+mod tags;
+#[cfg(test)]
+mod tests;
+mod urls;
+mod variables;
+mod yaml;
+
+pub use error::{Errors, Excerpt, Place, Problem};
+pub use load::{Loaded, load};
+pub use sources::{DEFAULT_FILE, Purpose, Settings, Sources, process_environment};
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -53,6 +73,17 @@ pub struct Connection {
     pub profile: Option<String>,
     /// Another endpoint for every service: the local cloud, or an emulator.
     pub endpoint_url: Option<String>,
+    /// Keys that the caller brings along, such as the local cloud's. `None`: as the SDK finds them.
+    pub keys: Option<Keys>,
+}
+
+/// An access key with its secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keys {
+    /// Its public half.
+    pub access_key_id: String,
+    /// Its secret half.
+    pub secret_access_key: Secret,
 }
 
 /// The Lambda function.
@@ -64,7 +95,7 @@ pub struct Function {
     pub architecture: Architecture,
     /// Memory in MB, 128 to 10240.
     pub memory_mb: i32,
-    /// Time limit in seconds, 1 to 28 (API Gateway gives up after 29).
+    /// Time limit in seconds, 2 to 28 (API Gateway gives up after 29).
     pub timeout_seconds: i32,
     /// A handler of one's own: a zip, or an ELF file.
     pub handler: Option<PathBuf>,

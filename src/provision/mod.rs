@@ -2,19 +2,39 @@
 //!
 //! Data flows one way: config -> desired -> observed -> plan -> apply -> outputs. The account is the state; there is no state file.
 
+mod answer;
+mod apply;
+mod aws;
 pub mod bundle;
+mod desired;
+mod environment;
 pub mod error;
+mod look;
+mod observed;
 pub mod outputs;
+mod ownership;
 pub mod plan;
 pub mod progress;
+mod resource;
+mod resources;
+mod roles;
+mod wait;
 
 use std::cell::Cell;
 
 use crate::config::Config;
+use apply::{Order, apply};
+use aws::Clients;
+use desired::Desired;
 pub use error::Error;
+use look::look;
+use observed::Observed;
 pub use outputs::{Outputs, Status};
+use plan::Action;
 pub use plan::Plan;
-use progress::Reporter;
+use progress::{Event, Reporter};
+use resource::{Context, Kind, RESOURCES};
+use resources::log_group;
 
 /// What every pipeline works with.
 pub struct Run<'a> {
@@ -57,8 +77,8 @@ pub struct Provisioned {
 /// # Errors
 /// When the account cannot be read, the handler cannot be had, or something stands in the way.
 pub async fn plan(run: &Run<'_>) -> Result<Plan, Error> {
-    let _ = run;
-    Ok(Plan::default())
+    let (cx, seen) = prepare(run).await?;
+    Ok(Plan::provision(&cx.want, &seen))
 }
 
 /// Makes the account match the config. Safe to repeat: a second run makes no mutating call.
@@ -66,26 +86,79 @@ pub async fn plan(run: &Run<'_>) -> Result<Plan, Error> {
 /// # Errors
 /// As [`plan`], and when a step fails or the run is stopped: the error says what is done and what is left.
 pub async fn provision(run: &Run<'_>) -> Result<Provisioned, Error> {
-    let _ = run;
-    Err(Error::Stopped { done: Vec::new(), left: Vec::new() })
+    let (cx, seen) = prepare(run).await?;
+    let plan = Plan::provision(&cx.want, &seen);
+    run.reporter.event(planned(&plan));
+    let seen = apply(&cx, run.stop, Order::Up, &plan.steps, seen).await?;
+    let outputs = outputs::outputs(&cx.want, &seen).unwrap_or_default();
+    Ok(Provisioned { plan, outputs })
+}
+
+/// Reads the account, and finds or builds the handler meanwhile. What stands in the way is said before a build is waited for.
+async fn prepare<'a>(run: &Run<'a>) -> Result<(Context<'a>, Observed), Error> {
+    let want = Desired::new(run.config).map_err(Error::Refused)?;
+    let mut cx = context(run, want).await?;
+    let observe = async {
+        let seen = look(&cx, |_| true).await?;
+        let refusals = Plan::provision(&cx.want, &seen).refusals();
+        if refusals.is_empty() { Ok(seen) } else { Err(Error::Refused(refusals)) }
+    };
+    let function = &run.config.function;
+    let build = async { bundle::build(function.handler.as_ref(), function.architecture, run.reporter).await.map_err(Error::from) };
+    let (seen, code) = futures_util::try_join!(observe, build)?;
+    cx.want.code = Some(code);
+    Ok((cx, seen))
+}
+
+fn planned(plan: &Plan) -> Event {
+    let count = |test: fn(&Action) -> bool| plan.steps.iter().filter(|step| test(&step.action)).count();
+    Event::Planned {
+        create: count(|action| matches!(action, Action::Create)),
+        update: count(|action| matches!(action, Action::Update(_))),
+        delete: count(|action| matches!(action, Action::Delete(_))),
+    }
+}
+
+async fn context<'a>(run: &Run<'a>, want: Desired) -> Result<Context<'a>, Error> {
+    let clients = Clients::connect(&run.config.connection).await.map_err(|refusal| Error::Refused(vec![refusal]))?;
+    Ok(Context { clients, want, reporter: run.reporter })
 }
 
 /// What is there, whether it works, and whether it is as the config says. Changes nothing.
 ///
+/// The handler is compared only where the config names a file: building one just to look would take minutes.
+///
 /// # Errors
 /// When the account cannot be read at all.
 pub async fn status(run: &Run<'_>) -> Result<Status, Error> {
-    let _ = run;
-    Err(Error::Stopped { done: Vec::new(), left: Vec::new() })
+    let complete = Desired::new(run.config);
+    let comparable = complete.is_ok();
+    let mut cx = context(run, complete.unwrap_or_else(|_| Desired::partly(run.config))).await?;
+    let seen = look(&cx, |_| true).await?;
+    let function = &run.config.function;
+    if function.handler.is_some() {
+        cx.want.code = Some(bundle::build(function.handler.as_ref(), function.architecture, run.reporter).await?);
+    }
+    Ok(Status {
+        resources: RESOURCES.iter().flat_map(|resource| resource.status(&cx.want, &seen)).collect(),
+        outputs: outputs::outputs(&cx.want, &seen),
+        drift: comparable.then(|| Plan::provision(&cx.want, &seen)),
+    })
 }
 
 /// Says what `teardown` would delete, and why that is ours. Changes nothing.
 ///
 /// # Errors
-/// When the account cannot be read.
+/// When the account cannot be read, or something stands in the way: a resource that is or may be ours and cannot be proven to be.
 pub async fn plan_teardown(run: &Run<'_>) -> Result<Plan, Error> {
-    let _ = run;
-    Ok(Plan::default())
+    let cx = context(run, Desired::partly(run.config)).await?;
+    let seen = look(&cx, |kind| DELETED.contains(&kind)).await?;
+    let plan = Plan::teardown(&cx.want, &seen);
+    let refusals = plan.refusals();
+    if !refusals.is_empty() {
+        return Err(Error::Refused(refusals));
+    }
+    Ok(Plan { observed: Some(Box::new(seen)), ..plan })
 }
 
 /// Deletes what `plan` lists, and reads until it is gone.
@@ -93,6 +166,23 @@ pub async fn plan_teardown(run: &Run<'_>) -> Result<Plan, Error> {
 /// # Errors
 /// When a step fails or the run is stopped: the error says what is gone and what is left.
 pub async fn teardown(run: &Run<'_>, plan: &Plan) -> Result<(), Error> {
-    let _ = (run, plan);
+    let cx = context(run, Desired::partly(run.config)).await?;
+    let seen = match &plan.observed {
+        Some(seen) => Observed::clone(seen),
+        None => look(&cx, |kind| DELETED.contains(&kind)).await?,
+    };
+    run.reporter.event(planned(plan));
+    apply(&cx, run.stop, Order::Down, &plan.steps, seen).await?;
+    let gone = |kind: Kind| plan.steps.iter().any(|step| step.kind == kind.name() && matches!(step.action, Action::Delete(_)));
+    if gone(Kind::LogGroup) && gone(Kind::Function) {
+        let looks = if cx.want.endpoint.is_some() { 1 } else { LAST_LINES_LOOKS };
+        log_group::sweep(&cx, looks).await?;
+    }
     Ok(())
 }
+
+/// What is deleted one by one; everything else is a part of these.
+const DELETED: [Kind; 5] = [Kind::Account, Kind::Table, Kind::LogGroup, Kind::Api, Kind::Function];
+
+/// Last log lines come in for seconds after a function is gone, and make its group anew; ten looks take 6.5 s.
+const LAST_LINES_LOOKS: u32 = 10;

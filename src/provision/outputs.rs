@@ -2,7 +2,11 @@
 
 use serde::Serialize;
 
+use super::desired::Desired;
+use super::observed::{Found, Observed};
 use super::plan::Plan;
+use super::resources::role;
+use super::roles;
 
 /// What a person needs from a stack. Its JSON is part of the interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -53,4 +57,42 @@ pub struct ResourceStatus {
     pub healthy: Option<bool>,
     /// Why it is not healthy, what was changed but never deployed, and the like; empty: nothing to say.
     pub detail: String,
+}
+
+/// What a person needs from the stack; `None` where it has no API.
+pub(crate) fn outputs(want: &Desired, seen: &Observed) -> Option<Outputs> {
+    let api = seen.api()?.id.as_str();
+    Some(Outputs {
+        websocket_url: websocket_url(want, seen, api),
+        management_url: management_url(want, seen, api),
+        api_id: api.to_owned(),
+        stage: want.api.stage.clone(),
+        function_arn: match &seen.function {
+            Found::Present(function) => function.arn.clone(),
+            Found::Absent | Found::Unknown(_) => seen.place.function(&want.function.name),
+        },
+        table: want.table.clone(),
+        log_group: want.log_group(),
+        role_arn: role::arn(want, seen).unwrap_or_default(),
+        reply: roles::reply(want, seen).mode.to_owned(),
+        region: seen.place.region.clone(),
+    })
+}
+
+/// Where clients connect to.
+pub(crate) fn websocket_url(want: &Desired, seen: &Observed, api: &str) -> String {
+    match management_url(want, seen, api).split_once("://") {
+        Some(("http", rest)) => format!("ws://{rest}"),
+        Some((_, rest)) => format!("wss://{rest}"),
+        None => String::new(),
+    }
+}
+
+/// Where replies are posted to. An endpoint of one's own serves its APIs below itself, as the emulators do.
+pub(crate) fn management_url(want: &Desired, seen: &Observed, api: &str) -> String {
+    let stage = &want.api.stage;
+    match &want.endpoint {
+        Some(endpoint) => format!("{endpoint}/_aws/execute-api/{api}/{stage}"),
+        None => format!("https://{}/{stage}", seen.place.host(api)),
+    }
 }

@@ -1,5 +1,10 @@
 //! Desired x Observed -> Plan. Pure.
 
+use super::desired::Desired;
+use super::error::Refusal;
+use super::observed::Observed;
+use super::resource::{RESOURCES, halves, label};
+
 /// Every step of a run, in the order in which a person reads them. The plan that is printed is the one that is applied.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
@@ -7,6 +12,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What a person should know: the reply mode and why, what could not be read, what degrades.
     pub notes: Vec<String>,
+    /// The account that a teardown's plan was made from, so that it is the one that is applied.
+    pub(crate) observed: Option<Box<Observed>>,
 }
 
 /// What happens to one resource.
@@ -61,6 +68,39 @@ impl Plan {
     /// The steps that change something.
     pub fn changes(&self) -> impl Iterator<Item = &Step> {
         self.steps.iter().filter(|step| !matches!(step.action, Action::Keep))
+    }
+
+    /// What `provision` would do.
+    pub(crate) fn provision(want: &Desired, seen: &Observed) -> Self {
+        let mut plan = Self::default();
+        for verdict in RESOURCES.iter().map(|resource| resource.diff(want, seen)) {
+            plan.steps.extend(verdict.steps);
+            plan.notes.extend(verdict.notes);
+        }
+        plan
+    }
+
+    /// What `teardown` would do.
+    pub(crate) fn teardown(want: &Desired, seen: &Observed) -> Self {
+        let mut plan = Self::default();
+        for verdict in RESOURCES.iter().filter_map(|resource| resource.teardown(want, seen)) {
+            plan.steps.extend(verdict.steps);
+            plan.notes.extend(verdict.notes);
+        }
+        plan
+    }
+
+    /// All that stands in the way.
+    #[must_use]
+    pub fn refusals(&self) -> Vec<Refusal> {
+        let refusal = |step: &Step| match &step.action {
+            Action::Refuse(why) => {
+                let (reason, remedy) = halves(why);
+                Some(Refusal { resource: label(step.kind, &step.name), reason: reason.to_owned(), remedy: remedy.to_owned() })
+            }
+            Action::Keep | Action::Create | Action::Update(_) | Action::Delete(_) => None,
+        };
+        self.steps.iter().filter_map(refusal).collect()
     }
 
     /// Whether there is nothing to do.

@@ -1,1 +1,9 @@
 //! Speaks WebSocket to any URL: steps with evidence.
+//!
+//! Browsers hide why a handshake was refused; this client keeps the status, the body, the close code and the times.
+
+pub mod client;
+pub mod token;
+
+pub use client::{Failure, Received, Socket, Target};
+pub use token::mint;

@@ -1,0 +1,159 @@
+//! `wsfix dev`: the whole architecture on this machine, with no account and no Docker.
+
+mod checklist;
+mod setup;
+mod table;
+mod tour;
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use serde_json::json;
+
+use crate::local::LogLine;
+
+use super::error::Error;
+use super::exit::Exit;
+use super::flags::Global;
+use super::plan::StackArgs;
+use super::runtime::{Interrupts, block_on};
+use super::style::{Paint, duration, printable};
+use super::ui::Ui;
+use checklist::Checklist;
+use setup::Session;
+
+/// The port where nobody names one; a fixed one, so that other tools can be pointed at it once.
+const PORT: u16 = 4577;
+
+/// Runs the whole architecture on this machine: no account, no Docker.
+#[derive(clap::Args)]
+#[command(after_help = "The stack is provisioned by the same code, and the handler is the same binary, as on AWS.
+The role `lambda_basic_execution` of the built-in account may only write logs: that is enough.
+
+Examples:
+  wsfix dev --once
+  wsfix dev --backend-url http://127.0.0.1:3000 --route resize
+  wsfix dev --existing-role websocket-handler-role --port 0")]
+pub(crate) struct DevArgs {
+    /// Goes through a tour with a WebSocket client, prints a checklist, and ends: 0 all passed, 3 a check failed
+    #[arg(long)]
+    once: bool,
+
+    /// The port on 127.0.0.1; 0 takes any free one [default: 4577, and 0 with --once]
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+
+    /// Who exists in the local account, and what they may do: a YAML file
+    #[arg(long, value_name = "FILE")]
+    account: Option<PathBuf>,
+
+    /// How many times faster AWS's own delays and limits pass
+    #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = speed)]
+    speed: f64,
+
+    /// Lets the built-in backend run commands in a real shell, as you
+    #[arg(long, conflicts_with = "backend_url")]
+    allow_commands: bool,
+
+    #[command(flatten)]
+    stack: StackArgs,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(speed) if (0.001..=100_000.0).contains(&speed) => Ok(speed),
+        _ => Err("a number from 0.001 to 100000 is needed, such as 60".to_owned()),
+    }
+}
+
+pub(crate) fn run(args: &DevArgs, global: &Global, ui: &Ui) -> Result<Exit, Error> {
+    let started = Instant::now();
+    let setup = setup::Setup::new(args, global, ui)?;
+    block_on(async {
+        if args.once {
+            let list = Checklist::new(ui, started);
+            tour::run(setup, ui, &list).await?;
+            let exit = if list.all_passed() { Exit::Done } else { Exit::Changes };
+            ui.result(exit, &list.text(ui.paint()), &list.document())?;
+            return Ok(exit);
+        }
+        let session = Session::start(setup, ui, None).await?;
+        serve(session, ui, started).await
+    })
+}
+
+/// Says how to use it, then tells what the handler logs until somebody presses Ctrl-C.
+async fn serve(mut session: Session, ui: &Ui, started: Instant) -> Result<Exit, Error> {
+    let mut interrupts = Interrupts::catch()?;
+    ui.say(&format!("\nready in {}", duration(started.elapsed())));
+    ui.result(Exit::Done, &introduction(&session, ui.paint()), &document(&session, started))?;
+    loop {
+        tokio::select! {
+            Some(line) = session.lines.recv() => log(&line, ui),
+            () = interrupts.next() => break,
+        }
+    }
+    session.stop();
+    ui.say("stopped; nothing of it is left");
+    Ok(Exit::Done)
+}
+
+/// One line of the handler. Lambda's own lines are shown with `-v`.
+fn log(line: &LogLine, ui: &Ui) {
+    let LogLine { group, stream, timestamp, message } = line;
+    ui.emit("log", json!({ "group": group, "stream": stream, "timestamp": timestamp, "message": message }));
+    let platform = ["START ", "END ", "REPORT ", "INIT_START "].iter().any(|word| message.starts_with(word));
+    if !platform || ui.verbose() {
+        ui.say(&printable(message));
+    }
+}
+
+fn introduction(session: &Session, paint: Paint) -> String {
+    let Session { cloud, keys, session_id, outputs, .. } = session;
+    let mut text = String::from("\n");
+    let mut row = |name: &str, value: &str| {
+        let _ = writeln!(text, "{}  {value}", paint.bold(&format!("{name:13}")));
+    };
+    row("WebSocket URL", &paint.green(&outputs.websocket_url));
+    row("terminal", &session.page_url());
+    row("backend", session.backend_url());
+    row("session", session_id);
+    match &session.token {
+        Some(token) => {
+            row("token", token.expose());
+            let url = format!("{}?sessionId={session_id}&token={}", outputs.websocket_url, token.expose());
+            let _ = writeln!(text, "\n{}\n  wscat -c '{url}'", paint.bold("Connect"));
+            let _ = writeln!(text, "  > {{\"action\":\"sendMessage\",\"type\":\"ping\"}}");
+        }
+        None => row("token", "the key of the tokens is in a store: sign one with it"),
+    }
+    let _ = writeln!(text, "\n{}", paint.bold("Point other tools at the local cloud"));
+    for (name, value) in [
+        ("AWS_ENDPOINT_URL", cloud.endpoint()),
+        ("AWS_REGION", cloud.region()),
+        ("AWS_ACCESS_KEY_ID", &keys.access_key_id),
+        ("AWS_SECRET_ACCESS_KEY", keys.secret_access_key.expose()),
+    ] {
+        let _ = writeln!(text, "  export {name}={value}");
+    }
+    let _ = writeln!(text, "\nCtrl-C ends it. What the handler logs:");
+    text
+}
+
+fn document(session: &Session, started: Instant) -> serde_json::Value {
+    let Session { cloud, keys, session_id, outputs, token, .. } = session;
+    json!({
+        "websocket_url": outputs.websocket_url,
+        "page_url": session.page_url(),
+        "endpoint_url": cloud.endpoint(),
+        "region": cloud.region(),
+        "access_key_id": keys.access_key_id,
+        "secret_access_key": keys.secret_access_key.expose(),
+        "session_id": session_id,
+        "token": token.as_ref().map(crate::secret::Secret::expose),
+        "backend_url": session.backend_url(),
+        "outputs": outputs,
+        "seconds": super::style::seconds(started.elapsed()),
+    })
+}

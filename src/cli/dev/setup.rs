@@ -1,0 +1,264 @@
+//! The local cloud with the stack in it, and a backend.
+
+use std::cell::RefCell;
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::rand::{SecureRandom, SystemRandom};
+use serde_json::{Value, json};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use crate::cli::error::Error;
+use crate::cli::flags::Global;
+use crate::cli::runtime::until_stopped;
+use crate::cli::settings::tell;
+use crate::cli::ui::Ui;
+use crate::config::{self, Config, Keys, Purpose, SecretSource, Sources};
+use crate::local::account::{Account, AccountError, Owner};
+use crate::local::backend::{self, Backend};
+use crate::local::{self, Cloud, LogLine, StartError, page};
+use crate::provision::progress::{Event, Reporter};
+use crate::provision::{self, Outputs, Plan, Run, Stop};
+use crate::secret::Secret;
+use crate::verify;
+
+use super::checklist::Checklist;
+use super::{DevArgs, PORT};
+
+/// Variables that stand for what is made up here; nobody sets them.
+const JWT_SECRET: &str = "WSFIX_DEV_JWT_SECRET";
+const SIGNING_KEY: &str = "WSFIX_DEV_SIGNING_KEY";
+/// How long the token that is printed is good, in seconds.
+const TOKEN_SECONDS: i64 = 12 * 60 * 60;
+/// The session that the token is for.
+const SESSION: &str = "dev";
+/// The role that shows that a weak one is enough.
+const WEAK_ROLE: &str = "lambda_basic_execution";
+
+/// Everything that is known before anything starts.
+pub(super) struct Setup {
+    config: Config,
+    account: Account,
+    keys: Keys,
+    port: u16,
+    speed: f64,
+    /// No backend of the person's own.
+    demo: bool,
+    allow_commands: bool,
+}
+
+impl Setup {
+    /// Reads flags, environment, config and account file.
+    pub(super) fn new(args: &DevArgs, global: &Global, ui: &Ui) -> Result<Self, Error> {
+        for (flag, given) in [("--endpoint-url", &global.endpoint_url), ("--profile", &global.profile)] {
+            if given.is_some() {
+                return Err(Error::usage(format!("{flag} has no meaning for `dev`"), "it brings a cloud and an account of its own"));
+            }
+        }
+        let account = match &args.account {
+            Some(file) => Account::load(file).map_err(unreadable)?,
+            None => Account::built_in(),
+        };
+        let keys = keys_of(&account)?;
+        let mut flags = args.stack.settings();
+        let demo = flags.backend_url.is_none();
+        flags.region.clone_from(&global.region);
+        flags.backend_url.get_or_insert_with(|| "http://127.0.0.1:1".to_owned()); // until the real one is known
+        flags.architecture.get_or_insert_with(host_architecture);
+        flags.jwt_secret.get_or_insert_with(|| format!("env:{JWT_SECRET}"));
+        flags.signing_key.get_or_insert_with(|| format!("env:{SIGNING_KEY}"));
+        if args.account.is_none() {
+            flags.existing_role.get_or_insert_with(|| WEAK_ROLE.to_owned());
+        }
+        let (jwt_secret, signing_key) = (random()?, random()?);
+        let environment = |name: &str| match name {
+            JWT_SECRET => Some(OsString::from(&jwt_secret)),
+            SIGNING_KEY => Some(OsString::from(&signing_key)),
+            // The person's own account has no part in this.
+            name if name.starts_with("AWS_") => None,
+            name => config::process_environment(name),
+        };
+        let stdin = &mut io::stdin().lock();
+        let directory = PathBuf::from(".");
+        let sources =
+            Sources { purpose: Purpose::Provision, file: global.config.clone(), directory, flags, environment: &environment, stdin };
+        let loaded = config::load(sources)?;
+        tell(&loaded, ui);
+        let mut config = loaded.config;
+        config.jwt.session_claim.get_or_insert_with(|| "sessionId".to_owned());
+        if config.api.routes.is_empty() {
+            config.api.routes.push("sendMessage".to_owned());
+        }
+        let port = args.port.unwrap_or(if args.once { 0 } else { PORT });
+        Ok(Self { config, account, keys, port, speed: args.speed, demo, allow_commands: args.allow_commands })
+    }
+}
+
+/// What runs.
+pub(super) struct Session {
+    pub(super) cloud: Cloud,
+    pub(super) demo: Option<Backend>,
+    pub(super) config: Config,
+    pub(super) keys: Keys,
+    pub(super) outputs: Outputs,
+    pub(super) session_id: String,
+    /// `None`: the key of the tokens is not known here.
+    pub(super) token: Option<Secret>,
+    /// What the handler logs.
+    pub(super) lines: UnboundedReceiver<LogLine>,
+}
+
+impl Session {
+    /// Starts the cloud and the backend, and provisions. What happens is told to `ui`, and to `list` as checks.
+    pub(super) async fn start(setup: Setup, ui: &Ui, list: Option<&Checklist<'_>>) -> Result<Self, Error> {
+        let Setup { mut config, account, keys, port, speed, demo, allow_commands } = setup;
+        let (sender, lines) = unbounded_channel();
+        let on_log: local::OnLog = Arc::new(move |line: &LogLine| {
+            let _ = sender.send(line.clone());
+        });
+        let region = config.connection.region.clone().unwrap_or_else(|| local::DEFAULT_REGION.to_owned());
+        let options = local::Options { port, account, region: region.clone(), speed, on_log: Some(on_log), ..local::Options::default() };
+        let cloud = Cloud::start(options).map_err(|error| not_started(&error))?;
+        let connection = config::Connection {
+            region: Some(region),
+            profile: None,
+            endpoint_url: Some(cloud.endpoint().to_owned()),
+            keys: Some(keys.clone()),
+        };
+        config.connection = connection;
+        let demo = if demo {
+            let options = backend::Options { signing_key: config.signing_key.clone(), allow_commands };
+            Some(Backend::start(options).map_err(|error| Error::here(format!("cannot start the demo backend: {error}"), ""))?)
+        } else {
+            None
+        };
+        if let Some(demo) = &demo {
+            config.backend_url = Some(demo.url());
+        }
+        if let Some(list) = list {
+            list.passed("the local cloud runs", cloud.endpoint());
+        }
+        let token = token(&config, SESSION, now() + TOKEN_SECONDS);
+        let recorder = Recorder { ui, built: RefCell::default() };
+        let stop = Stop::default();
+        let run = Run { config: &config, reporter: &recorder, stop: &stop };
+        let done = until_stopped(ui, &stop, async { Ok(provision::provision(&run).await?) }).await?;
+        if let Some(list) = list {
+            list.passed("the handler's binary is ready", recorder.built.take());
+            list.passed("the stack is provisioned", provisioned(&cloud, &done.plan));
+        }
+        cloud.set_page(page::Info {
+            websocket_url: done.outputs.websocket_url.clone(),
+            token: token.clone(),
+            session_id: SESSION.to_owned(),
+            action: config.api.routes.first().cloned().unwrap_or_default(),
+        });
+        Ok(Self { cloud, demo, config, keys, outputs: done.outputs, session_id: SESSION.to_owned(), token, lines })
+    }
+
+    /// The backend that the handler talks to.
+    pub(super) fn backend_url(&self) -> &str {
+        self.config.backend_url.as_deref().unwrap_or_default()
+    }
+
+    /// The page with the terminal.
+    pub(super) fn page_url(&self) -> String {
+        format!("{}/", self.cloud.endpoint())
+    }
+
+    /// A token for a session, good until then; `None` where the key is not known here.
+    pub(super) fn token(&self, session: &str, expires: i64) -> Option<Secret> {
+        token(&self.config, session, expires)
+    }
+
+    /// Ends everything and waits for it.
+    pub(super) fn stop(mut self) {
+        self.cloud.stop();
+    }
+}
+
+fn provisioned(cloud: &Cloud, plan: &Plan) -> String {
+    let calls = cloud.calls().all();
+    format!("{} resources, {} AWS calls", plan.changes().count(), calls.len())
+}
+
+/// Remembers where the handler's binary came from.
+struct Recorder<'a> {
+    ui: &'a Ui,
+    built: RefCell<String>,
+}
+
+impl Reporter for Recorder<'_> {
+    fn event(&self, event: Event) {
+        if let Event::Finished { action: "build", detail, .. } = &event {
+            self.built.replace(detail.clone());
+        }
+        self.ui.event(event);
+    }
+}
+
+/// Epoch seconds.
+pub(super) fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|time| i64::try_from(time.as_secs()).ok()).unwrap_or_default()
+}
+
+fn token(config: &Config, session: &str, expires: i64) -> Option<Secret> {
+    let Some(SecretSource::Value(secret)) = &config.jwt.secret else { return None };
+    let mut claims = json!({ "sub": "dev", "iat": now(), "exp": expires });
+    let more = [("iss", &config.jwt.issuer), ("aud", &config.jwt.audience)];
+    for (name, value) in more.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?))) {
+        claims[name] = Value::from(value.as_str());
+    }
+    if let Some(claim) = &config.jwt.session_claim {
+        claims[claim] = Value::from(session);
+    }
+    Some(verify::mint(secret, &claims))
+}
+
+/// 256 bits that nobody knows.
+fn random() -> Result<String, Error> {
+    let mut bytes = [0; 32];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| Error::here("the system has no random numbers", ""))?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// This machine's architecture, in AWS's words.
+fn host_architecture() -> String {
+    if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }.to_owned()
+}
+
+/// The keys of the user who provisions: `dev`, else the first who has some.
+fn keys_of(account: &Account) -> Result<Keys, Error> {
+    let user = |owner: &Owner| match owner {
+        Owner::User(arn) => Some(arn.ends_with("/dev")),
+        Owner::Session { .. } | Owner::Root => None,
+    };
+    let users = || account.keys.iter().filter(|key| user(&key.owner).is_some());
+    let key = users().find(|key| user(&key.owner) == Some(true)).or_else(|| users().next());
+    let key = key.ok_or_else(|| {
+        Error::usage("the account file has no user with an access key", "`dev` signs its calls as a user: give one a key")
+    })?;
+    Ok(Keys { access_key_id: key.access_key_id.clone(), secret_access_key: Secret::new(key.secret_access_key.clone()) })
+}
+
+fn unreadable(error: AccountError) -> Error {
+    let because = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
+    Error::usage(format!("{error}{because}"), "`templates/accounts/default.yaml` in the repository is an account file to start from")
+}
+
+fn not_started(error: &StartError) -> Error {
+    match error {
+        StartError::PortInUse { port } => {
+            Error::here(format!("port {port} on 127.0.0.1 is in use"), "`--port 0` takes any free one, `--port N` another")
+        }
+        StartError::Listen { port, source } => {
+            Error::here(format!("cannot listen on port {port} of 127.0.0.1: {source}"), "`--port 0` takes any free one")
+        }
+        StartError::Thread(source) => Error::here(format!("cannot start the local cloud: {source}"), ""),
+    }
+}

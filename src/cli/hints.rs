@@ -1,0 +1,130 @@
+//! What a person can do about a call that failed: a hint that is true, or none.
+
+use crate::provision::error::{AwsError, Cause};
+
+use super::denial::Denial;
+
+/// The way on from `error`, where one is known.
+pub(crate) fn hint(error: &AwsError) -> Option<String> {
+    let said = error.said.as_deref().unwrap_or_default();
+    match &error.cause {
+        Cause::NotFound => not_found(error),
+        Cause::Exists => Some("it was made in the meantime; run the command again, which looks at the account anew".to_owned()),
+        Cause::NotReady => Some("something else is changing it at this moment; run the command again when that is done".to_owned()),
+        Cause::Denied { explicit } => Some(denied(error, said, *explicit)),
+        Cause::Throttled => {
+            Some("the account makes too many calls at once (API Gateway takes 10 a second in a Region); run the command again".to_owned())
+        }
+        Cause::Credentials => Some(credentials(said)),
+        Cause::Invalid => invalid(said),
+        Cause::Unreachable => Some(
+            "check the network and the proxy, `--region`, and, where one is set, that something listens at `--endpoint-url`".to_owned(),
+        ),
+        Cause::TimedOut { .. } => {
+            Some("AWS may still be at it; run the command again, which goes on from where things stand then".to_owned())
+        }
+        Cause::FailedState { .. } | Cause::Other => None,
+    }
+}
+
+fn not_found(error: &AwsError) -> Option<String> {
+    let role = error.iam == "iam:GetRole" || error.resource.contains(":role/");
+    role.then(|| "`aws iam list-roles --query 'Roles[].RoleName'` lists the account's roles; name one with `--existing-role`".to_owned())
+}
+
+/// An explicit deny outranks every allow, so that only the policy that denies can be changed.
+fn denied(error: &AwsError, said: &str, explicit: bool) -> String {
+    let denial = Denial::parse(said);
+    let action = denial.action.as_deref().unwrap_or(error.iam);
+    let resource = denial.resource.as_deref().unwrap_or(&error.resource);
+    let kind = denial.policy_kind.as_deref().unwrap_or("policy");
+    let another = if action == "iam:PassRole" { ", or name a role that you may pass with `--existing-role`" } else { "" };
+    if explicit {
+        let policy = denial.policy.map_or_else(|| format!("the {kind} that denies it"), |arn| format!("the policy {arn}"));
+        let whose = owner(kind);
+        return format!("an explicit deny outranks every allow: only a change to {policy} helps; ask {whose}{another}");
+    }
+    match kind {
+        "permissions boundary" | "service control policy" | "resource control policy" | "session policy" | "VPC endpoint policy" => {
+            format!("the {kind} does not allow `{action}`: an allow in an identity policy is not enough; ask {}{another}", owner(kind))
+        }
+        _ => format!("ask {} to allow `{action}` on `{resource}`{another}", owner(kind)),
+    }
+}
+
+fn owner(kind: &str) -> &'static str {
+    match kind {
+        "service control policy" | "resource control policy" => "the administrators of the organisation",
+        "permissions boundary" => "whoever owns the permissions boundary",
+        "session policy" => "whoever hands out the session",
+        _ => "an administrator of the account",
+    }
+}
+
+fn credentials(said: &str) -> String {
+    let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    if has(&["Expired", "expired"]) {
+        "the session is over: log in again (`aws sso login`, or new keys)".to_owned()
+    } else if has(&["SignatureDoesNotMatch", "InvalidSignature", "RequestTimeTooSkewed"]) {
+        "the secret key does not belong to the access key, or this machine's clock is wrong".to_owned()
+    } else if has(&["InvalidClientTokenId", "UnrecognizedClient"]) {
+        "this access key does not exist there; keys of another account or partition, or deleted ones, look like this".to_owned()
+    } else {
+        "set `--profile NAME`, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; `aws sts get-caller-identity` shows whether they work"
+            .to_owned()
+    }
+}
+
+fn invalid(said: &str) -> Option<String> {
+    if said.contains("cannot be assumed by Lambda") {
+        return Some(
+            "the role's trust policy has to let `lambda.amazonaws.com` do `sts:AssumeRole`; name another role with `--existing-role`"
+                .to_owned(),
+        );
+    }
+    said.contains("CloudWatch Logs role ARN must be set")
+        .then(|| "the account has no role for API Gateway's logs yet; an administrator sets it once, in API Gateway's settings".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(iam: &'static str, cause: Cause, said: &str) -> AwsError {
+        let said = (!said.is_empty()).then(|| said.to_owned());
+        AwsError { operation: "CreateFunction", iam, resource: "websocket-handler".to_owned(), cause, said, request_id: None }
+    }
+
+    #[test]
+    fn an_explicit_deny_never_gets_the_advice_to_allow() {
+        for kind in ["an identity-based policy", "a service control policy", "a permissions boundary", "a session policy", "something new"]
+        {
+            for arn in ["", ": arn:aws:iam::111122223333:policy/Deny"] {
+                let said =
+                    format!("User: u is not authorized to perform: iam:PassRole on resource: r with an explicit deny in {kind}{arn}");
+                let hint = hint(&error("lambda:CreateFunction", Cause::Denied { explicit: true }, &said)).expect("a hint");
+                assert!(hint.starts_with("an explicit deny outranks every allow"), "{hint}");
+                assert!(!hint.contains("to allow") && hint.contains("--existing-role"), "{hint}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_implicit_denial_names_the_action_that_was_refused_and_who_can_allow_it() {
+        let said = "User: u is not authorized to perform: lambda:TagResource on resource: arn:f because no identity-based policy allows the lambda:TagResource action";
+        let found = hint(&error("lambda:CreateFunction", Cause::Denied { explicit: false }, said));
+        assert_eq!(found.as_deref(), Some("ask an administrator of the account to allow `lambda:TagResource` on `arn:f`"));
+        let said = said.replace("identity-based policy", "service control policy");
+        let found = hint(&error("lambda:CreateFunction", Cause::Denied { explicit: false }, &said)).expect("a hint");
+        assert!(found.ends_with("ask the administrators of the organisation"), "{found}");
+        let found = hint(&error("apigateway:POST", Cause::Denied { explicit: false }, "Forbidden"));
+        assert_eq!(found.as_deref(), Some("ask an administrator of the account to allow `apigateway:POST` on `websocket-handler`"));
+    }
+
+    #[test]
+    fn causes_without_a_known_way_on_get_no_hint() {
+        for cause in [Cause::Other, Cause::Invalid, Cause::NotFound, Cause::FailedState { state: "Failed".to_owned() }] {
+            assert_eq!(hint(&error("lambda:CreateFunction", cause, "ValidationException: no")), None);
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! `wsfix plan`: what provision would do, and what it would call.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::config::Purpose;
+use crate::provision::plan::{Action, Plan, Step};
+use crate::provision::{self, Run, Stop};
+
+use super::error::Error;
+use super::exit::Exit;
+use super::flags::{Access, Global, Names, Upload, Wanted};
+use super::runtime::{block_on, until_stopped};
+use super::settings;
+use super::style::{Paint, count, printable};
+use super::ui::Ui;
+
+/// Says what `provision` would do, and changes nothing.
+#[derive(clap::Args)]
+#[command(after_help = "Exit codes: 0 nothing to do, 1 failed or something stands in the way,
+2 wrong usage or config, 3 changes wait.
+
+Examples:
+  wsfix plan
+  wsfix plan --calls --output json --existing-role lambda_basic_execution")]
+pub(crate) struct PlanArgs {
+    /// Lists every AWS call that provision would make, with the IAM action it needs
+    #[arg(long)]
+    calls: bool,
+    #[command(flatten)]
+    stack: StackArgs,
+}
+
+/// Everything that `provision` and `plan` can be told.
+#[derive(clap::Args, Default)]
+pub(crate) struct StackArgs {
+    #[command(flatten)]
+    wanted: Wanted,
+    #[command(flatten)]
+    access: Access,
+    #[command(flatten)]
+    upload: Upload,
+    #[command(flatten)]
+    names: Names,
+}
+
+impl StackArgs {
+    /// As the config wants them.
+    pub(crate) fn settings(&self) -> crate::config::Settings {
+        let mut settings = crate::config::Settings::default();
+        self.wanted.write(&mut settings);
+        self.access.write(&mut settings);
+        self.upload.write(&mut settings);
+        self.names.write(&mut settings);
+        settings
+    }
+}
+
+pub(crate) fn run(args: &PlanArgs, global: &Global, ui: &Ui) -> Result<Exit, Error> {
+    let config = settings::load(ui, global, Purpose::Provision, args.stack.settings())?;
+    let stop = Stop::default();
+    let run = Run { config: &config, reporter: ui, stop: &stop };
+    let plan = block_on(until_stopped(ui, &stop, async { Ok(provision::plan(&run).await?) }))?;
+    let counts = Counts::of(&plan);
+    let exit = match (counts.refuse, plan.is_empty()) {
+        (0, true) => Exit::Done,
+        (0, false) => Exit::Changes,
+        _ => Exit::Failed,
+    };
+    let paint = ui.paint();
+    let mut text = format!("stack `{}`\n", config.stack);
+    text.push_str(&show(&plan, paint, ui.verbose()));
+    if args.calls {
+        text.push_str(&show_calls(&plan, paint));
+    }
+    let _ = writeln!(text, "\n{}", counts.sentence(exit));
+    ui.result(exit, &text, &document(&plan))?;
+    Ok(exit)
+}
+
+/// How many steps of each kind a plan has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) create: usize,
+    pub(crate) update: usize,
+    pub(crate) delete: usize,
+    pub(crate) keep: usize,
+    pub(crate) refuse: usize,
+}
+
+impl Counts {
+    pub(crate) fn of(plan: &Plan) -> Self {
+        let mut counts = Self::default();
+        for step in &plan.steps {
+            let slot = match step.action {
+                Action::Keep => &mut counts.keep,
+                Action::Create => &mut counts.create,
+                Action::Update(_) => &mut counts.update,
+                Action::Delete(_) => &mut counts.delete,
+                Action::Refuse(_) => &mut counts.refuse,
+            };
+            *slot += 1;
+        }
+        counts
+    }
+
+    fn sentence(self, exit: Exit) -> String {
+        let Self { create, update, delete, keep, refuse } = self;
+        let plan = format!("Plan: {create} to create, {update} to update, {delete} to delete, {keep} as they should be.");
+        match exit {
+            Exit::Done => format!("Nothing to do: all {keep} resources are as they should be."),
+            Exit::Changes => format!("{plan} `wsfix provision` makes it so."),
+            Exit::Failed | Exit::Usage | Exit::Interrupted => {
+                format!("{plan} {} in the way: `wsfix provision` would change nothing.", count(refuse, "thing"))
+            }
+        }
+    }
+
+    /// For programs.
+    pub(crate) fn document(self) -> Value {
+        let Self { create, update, delete, keep, refuse } = self;
+        json!({ "create": create, "update": update, "delete": delete, "keep": keep, "refuse": refuse })
+    }
+}
+
+/// The changes of a plan, and its notes. With `everything`, what is kept too.
+pub(crate) fn show(plan: &Plan, paint: Paint, everything: bool) -> String {
+    let mut text = String::new();
+    for step in &plan.steps {
+        let name = format!("{} {}", step.kind, printable(&step.name));
+        let _ = match &step.action {
+            Action::Keep if everything => writeln!(text, "    {}", paint.dim(&name)),
+            Action::Keep => Ok(()),
+            Action::Create => writeln!(text, "  {} {name}", paint.green("+")),
+            Action::Update(fields) => {
+                let _ = writeln!(text, "  {} {name}", paint.yellow("~"));
+                fields.iter().try_for_each(|change| {
+                    let from = if change.from.is_empty() { "(nothing)" } else { &change.from };
+                    let to = if change.to.is_empty() { "(nothing)" } else { &change.to };
+                    writeln!(text, "        {}: {} -> {}", change.field, printable(from), printable(to))
+                })
+            }
+            Action::Delete(why) => writeln!(text, "  {} {name}{}", paint.red("-"), because(why, paint)),
+            Action::Refuse(why) => writeln!(text, "  {} {name}\n        {}", paint.red("!"), printable(why)),
+        };
+    }
+    for note in &plan.notes {
+        let _ = writeln!(text, "  {} {}", paint.yellow("note:"), printable(note));
+    }
+    text
+}
+
+fn because(why: &str, paint: Paint) -> String {
+    if why.is_empty() { String::new() } else { paint.dim(&format!("  ({})", printable(why))) }
+}
+
+/// Every call of a plan, and the IAM actions that they need.
+fn show_calls(plan: &Plan, paint: Paint) -> String {
+    let calls = || plan.steps.iter().flat_map(|step| step.calls.iter().map(move |call| (step, call)));
+    let width = calls().map(|(_, call)| call.name.len()).max().unwrap_or(0);
+    let iam_width = calls().map(|(_, call)| call.iam.len()).max().unwrap_or(0);
+    let mut text = format!("\n{}\n", paint.bold("AWS calls"));
+    for (step, call) in calls() {
+        let _ = writeln!(text, "  {:width$}  {:iam_width$}  {} {}", call.name, call.iam, step.kind, printable(&step.name));
+    }
+    let actions: BTreeSet<_> = calls().map(|(_, call)| call.iam).collect();
+    let _ = writeln!(text, "{}\n  {}", paint.bold("IAM actions"), actions.into_iter().collect::<Vec<_>>().join(" "));
+    text
+}
+
+/// For programs.
+pub(crate) fn document(plan: &Plan) -> Value {
+    let steps: Vec<Value> = plan.steps.iter().map(step).collect();
+    json!({ "summary": Counts::of(plan).document(), "steps": steps, "notes": plan.notes })
+}
+
+fn step(step: &Step) -> Value {
+    let (action, fields, reason) = match &step.action {
+        Action::Keep => ("keep", [].as_slice(), None),
+        Action::Create => ("create", [].as_slice(), None),
+        Action::Update(fields) => ("update", fields.as_slice(), None),
+        Action::Delete(why) => ("delete", [].as_slice(), Some(why)),
+        Action::Refuse(why) => ("refuse", [].as_slice(), Some(why)),
+    };
+    let fields: Vec<Value> = fields.iter().map(|change| json!({ "field": change.field, "from": change.from, "to": change.to })).collect();
+    let calls: Vec<Value> = step.calls.iter().map(|call| json!({ "name": call.name, "iam": call.iam })).collect();
+    json!({ "kind": step.kind, "name": step.name, "action": action, "fields": fields, "reason": reason, "calls": calls })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::provision::plan::{ApiCall, FieldChange};
+
+    use super::*;
+
+    fn plan() -> Plan {
+        let step = |kind, name: &str, action| Step { kind, name: name.to_owned(), action, calls: Vec::new() };
+        let change = |field: &str, from: &str, to: &str| FieldChange { field: field.to_owned(), from: from.to_owned(), to: to.to_owned() };
+        let mut plan = Plan {
+            steps: vec![
+                step("role", "lambda_basic_execution", Action::Keep),
+                step("table", "WebSocketConnections", Action::Create),
+                step(
+                    "function",
+                    "websocket-handler",
+                    Action::Update(vec![change("memory_mb", "128", "256"), change("tags.team", "", "x\x1b[2J")]),
+                ),
+                step("route", "old", Action::Delete("carries the tag wsfix:stack=terminal".to_owned())),
+                step("api", "TerminalWebSocketAPI", Action::Refuse("two APIs have this name".to_owned())),
+            ],
+            notes: vec!["replies come back through the route response".to_owned()],
+            observed: None,
+        };
+        plan.steps[1].calls = vec![ApiCall { name: "CreateTable", iam: "dynamodb:CreateTable" }];
+        plan
+    }
+
+    #[test]
+    fn a_plan_reads_like_a_difference() {
+        insta::assert_snapshot!(show(&plan(), Paint::new(false), true), @r"
+            role lambda_basic_execution
+          + table WebSocketConnections
+          ~ function websocket-handler
+                memory_mb: 128 -> 256
+                tags.team: (nothing) -> x\u{1b}[2J
+          - route old  (carries the tag wsfix:stack=terminal)
+          ! api TerminalWebSocketAPI
+                two APIs have this name
+          note: replies come back through the route response
+        ");
+        insta::assert_snapshot!(show_calls(&plan(), Paint::new(false)), @r"
+
+        AWS calls
+          CreateTable  dynamodb:CreateTable  table WebSocketConnections
+        IAM actions
+          dynamodb:CreateTable
+        ");
+    }
+
+    #[test]
+    fn the_sentence_tells_what_provision_would_do() {
+        let counts = Counts::of(&plan());
+        assert_eq!(counts, Counts { create: 1, update: 1, delete: 1, keep: 1, refuse: 1 });
+        assert!(counts.sentence(Exit::Failed).ends_with("1 thing in the way: `wsfix provision` would change nothing."));
+        assert!(counts.sentence(Exit::Changes).ends_with("`wsfix provision` makes it so."));
+        assert!(Counts { keep: 12, ..Counts::default() }.sentence(Exit::Done).starts_with("Nothing to do: all 12"));
+    }
+
+    #[test]
+    fn the_document_has_every_step() {
+        let document = document(&plan());
+        assert_eq!(document["summary"]["refuse"], 1);
+        assert_eq!(document["steps"][2]["fields"][0], json!({ "field": "memory_mb", "from": "128", "to": "256" }));
+        assert_eq!(document["steps"][1]["calls"][0], json!({ "name": "CreateTable", "iam": "dynamodb:CreateTable" }));
+        assert_eq!(document["steps"][3]["reason"], "carries the tag wsfix:stack=terminal");
+    }
+}

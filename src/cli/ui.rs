@@ -1,0 +1,299 @@
+//! The only writer to standard output and standard error.
+//!
+//! Results go to standard output; progress, notes, questions and errors go to standard error.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Value, json};
+
+use crate::provision::progress::{Event, Reporter};
+
+use super::error::Error;
+use super::exit::Exit;
+use super::flags::{Global, Output};
+use super::style::{self, Paint};
+
+/// The version of the documents and events.
+const VERSION: u32 = 1;
+
+/// What a person or a program sees.
+pub struct Ui {
+    output: Output,
+    out: Paint,
+    err: Paint,
+    /// Bars on standard error.
+    animated: bool,
+    /// A person can be asked.
+    interactive: bool,
+    verbose: bool,
+    command: Cell<&'static str>,
+    started: Instant,
+    bars: MultiProgress,
+    running: RefCell<BTreeMap<String, Running>>,
+    /// How much of the plan is done.
+    whole: RefCell<Option<ProgressBar>>,
+}
+
+/// A step that goes on.
+struct Running {
+    since: Instant,
+    bar: Option<ProgressBar>,
+    state: String,
+}
+
+impl Ui {
+    /// Looks at the flags and at what standard output and standard error are.
+    #[must_use]
+    pub fn new(global: &Global) -> Self {
+        let text = global.output == Output::Text;
+        let (out, err) = (io::stdout().is_terminal(), io::stderr().is_terminal());
+        let animated = text && err;
+        let target = if animated { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        Self {
+            output: global.output,
+            out: Paint::new(text && out && !global.no_color),
+            err: Paint::new(text && err && !global.no_color),
+            animated: animated && !target.is_hidden(),
+            interactive: err && io::stdin().is_terminal(),
+            verbose: global.verbose > 0,
+            command: Cell::new("wsfix"),
+            started: Instant::now(),
+            bars: MultiProgress::with_draw_target(target),
+            running: RefCell::default(),
+            whole: RefCell::default(),
+        }
+    }
+
+    /// Names the command for the documents.
+    pub(crate) fn for_command(&self, name: &'static str) {
+        self.command.set(name);
+    }
+
+    /// Colours for what goes to standard output.
+    pub(crate) fn paint(&self) -> Paint {
+        self.out
+    }
+
+    /// Colours for what goes to standard error.
+    pub(crate) fn paint_err(&self) -> Paint {
+        self.err
+    }
+
+    /// Whether a person can be asked.
+    pub(crate) fn interactive(&self) -> bool {
+        self.interactive
+    }
+
+    /// Whether more is wanted than the usual.
+    pub(crate) fn verbose(&self) -> bool {
+        self.verbose
+    }
+
+    /// The one result of a command: text, or the document that says the same.
+    pub(crate) fn result(&self, exit: Exit, text: &str, document: &Value) -> Result<(), Error> {
+        match self.output {
+            Output::Text => self.print(text),
+            Output::Json => {
+                let whole = json!({ "v": VERSION, "command": self.command.get(), "exit": exit.code(), "result": document });
+                self.print(&format!("{whole:#}"))
+            }
+        }
+    }
+
+    /// Text on standard output as it is, whatever `--output` says: a completion script.
+    pub(crate) fn print(&self, text: &str) -> Result<(), Error> {
+        self.bars.suspend(|| write(&mut io::stdout().lock(), text)).map_err(Error::Write)
+    }
+
+    /// A line for people on standard error; nothing in JSON mode.
+    pub(crate) fn say(&self, text: &str) {
+        if self.output == Output::Text {
+            self.line(text);
+        }
+    }
+
+    /// Something that a person should know and that stops nothing.
+    pub(crate) fn note(&self, text: &str) {
+        match self.output {
+            Output::Text => self.line(&format!("{} {text}", self.err.yellow("note:"))),
+            Output::Json => self.emit("note", json!({ "text": text })),
+        }
+    }
+
+    /// An event on standard error; nothing in text mode.
+    pub(crate) fn emit(&self, event: &str, mut members: Value) {
+        if self.output == Output::Json {
+            let mut whole = json!({ "v": VERSION, "event": event, "t": style::seconds(self.started.elapsed()) });
+            if let (Value::Object(whole), Value::Object(members)) = (&mut whole, &mut members) {
+                whole.append(members);
+            }
+            self.line(&whole.to_string());
+        }
+    }
+
+    /// Asks on standard error and reads one line; `None` where nobody can answer.
+    pub(crate) async fn ask(&self, question: &str) -> Option<String> {
+        if !self.interactive {
+            return None;
+        }
+        let mut stderr = io::stderr().lock();
+        stderr.write_all(question.as_bytes()).and_then(|()| stderr.flush()).ok()?;
+        drop(stderr);
+        let read = || {
+            let mut answer = String::new();
+            io::stdin().read_line(&mut answer).ok().filter(|read| *read > 0).map(|_| answer.trim().to_owned())
+        };
+        tokio::task::spawn_blocking(read).await.ok().flatten()
+    }
+
+    /// Says why the command did not end well.
+    pub fn fail(&self, error: &Error) -> Exit {
+        let report = error.report(self.command.get());
+        self.running.borrow_mut().clear();
+        self.whole.replace(None);
+        let _ = self.bars.clear();
+        match self.output {
+            Output::Text => self.line(&report.text(self.err)),
+            Output::Json => {
+                self.emit("error", json!({ "message": report.headline() }));
+                let whole = json!({ "v": VERSION, "command": self.command.get(), "exit": report.exit.code(), "error": report.document() });
+                let _ = self.print(&format!("{whole:#}"));
+            }
+        }
+        report.exit
+    }
+
+    /// A line on standard error. Where standard error is gone there is nobody to tell.
+    fn line(&self, text: &str) {
+        let _ = self.bars.suspend(|| write(&mut io::stderr().lock(), text));
+    }
+
+    fn plan(&self, steps: usize) {
+        if !self.animated || steps == 0 {
+            return;
+        }
+        let style = ProgressStyle::with_template("{bar:30} {pos} of {len}").unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = self.bars.add(ProgressBar::new(steps as u64).with_style(style));
+        bar.tick();
+        self.whole.replace(Some(bar));
+    }
+
+    /// One step of the plan is over.
+    fn advance(&self) {
+        let mut whole = self.whole.borrow_mut();
+        let Some(bar) = whole.as_ref() else { return };
+        bar.inc(1);
+        if bar.length() == Some(bar.position()) {
+            bar.finish_and_clear();
+            self.bars.remove(bar);
+            whole.take();
+        }
+    }
+
+    fn start(&self, resource: String, action: &'static str) {
+        let bar = self.animated.then(|| {
+            let style = ProgressStyle::with_template("{spinner} {msg} {elapsed:.dim}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+            let bar = ProgressBar::new_spinner().with_style(style);
+            let bar = match self.whole.borrow().as_ref() {
+                Some(whole) => self.bars.insert_before(whole, bar),
+                None => self.bars.add(bar),
+            };
+            bar.set_message(format!("{} {resource}", style::printable(action)));
+            bar.enable_steady_tick(Duration::from_millis(100));
+            bar
+        });
+        self.running.borrow_mut().insert(resource, Running { since: Instant::now(), bar, state: String::new() });
+    }
+
+    fn wait(&self, resource: &str, state: String) {
+        let mut running = self.running.borrow_mut();
+        let Some(step) = running.get_mut(resource) else { return };
+        if step.state == state {
+            return;
+        }
+        if let Some(bar) = &step.bar {
+            bar.set_message(format!("{resource}: {}", style::printable(&state)));
+        }
+        let line = (self.verbose && !self.animated).then(|| format!("waiting   {resource}: {}", style::printable(&state)));
+        step.state = state;
+        drop(running);
+        if let Some(line) = line {
+            self.say(&line);
+        }
+    }
+
+    /// Takes a step off the list of those that go on; answers how long it took.
+    fn stop(&self, resource: &str) -> Duration {
+        let Some(step) = self.running.borrow_mut().remove(resource) else { return Duration::ZERO };
+        if let Some(bar) = &step.bar {
+            bar.finish_and_clear();
+            self.bars.remove(bar);
+        }
+        step.since.elapsed()
+    }
+}
+
+impl Reporter for Ui {
+    fn event(&self, event: Event) {
+        match event {
+            Event::Planned { create, update, delete } => {
+                self.emit("planned", json!({ "create": create, "update": update, "delete": delete }));
+                self.plan(create + update + delete);
+            }
+            Event::Started { resource, action } => {
+                self.emit("started", json!({ "resource": resource, "action": action }));
+                self.start(resource, action);
+            }
+            Event::Waiting { resource, state } => {
+                self.emit("waiting", json!({ "resource": resource, "state": state }));
+                self.wait(&resource, state);
+            }
+            Event::Finished { resource, action, detail } => {
+                let time = self.stop(&resource);
+                let members = json!({ "resource": resource, "action": action, "detail": detail, "seconds": style::seconds(time) });
+                self.emit("finished", members);
+                if matches!(action, "create" | "update" | "delete") {
+                    self.advance();
+                }
+                if action != "look" || self.verbose {
+                    let detail = if detail.is_empty() { String::new() } else { format!("  {}", self.err.dim(&style::printable(&detail))) };
+                    let time = self.err.dim(&format!("({})", style::duration(time)));
+                    self.say(&format!("{:<9} {resource}{detail}  {time}", past(action)));
+                }
+            }
+            Event::Failed { resource, action } => {
+                let time = self.stop(&resource);
+                self.emit("failed", json!({ "resource": resource, "action": action, "seconds": style::seconds(time) }));
+                self.say(&format!("{} {resource}  ({action}, {})", self.err.red("failed   "), style::duration(time)));
+            }
+            Event::Note { text } => self.note(&style::printable(&text)),
+        }
+    }
+}
+
+/// What is said of an action when it is done.
+fn past(action: &str) -> &str {
+    match action {
+        "look" => "read",
+        "create" => "created",
+        "update" => "updated",
+        "delete" => "deleted",
+        "build" => "built",
+        "wait" => "waited",
+        other => other,
+    }
+}
+
+/// Writes a text and its line's end in one go. A reader that has gone away (`| head`) is no error.
+fn write(to: &mut impl Write, text: &str) -> io::Result<()> {
+    let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+    let written = to.write_all(format!("{text}{end}").as_bytes()).and_then(|()| to.flush());
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}

@@ -1,0 +1,186 @@
+//! The HTTP client of everything that the handler calls: no redirects, a limit on time and size, connections kept between events.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
+
+/// The most that is read of any answer: the largest message of a WebSocket API (API Gateway quotas).
+pub(crate) const LARGEST_ANSWER: usize = 128 * 1024;
+/// Node's own server closes idle connections after 5 s, and a request that meets the close may not be repeated.
+const BACKEND_IDLE: Duration = Duration::from_secs(4);
+const AWS_IDLE: Duration = Duration::from_secs(20);
+const CONNECT_LIMIT: Duration = Duration::from_secs(3);
+
+/// Who is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Peer {
+    Aws,
+    Backend,
+}
+
+/// A complete answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    /// AWS's `x-amzn-ErrorType`.
+    pub(crate) error_type: Option<String>,
+    pub(crate) body: Bytes,
+}
+
+/// Why there is no complete answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HttpError {
+    #[error("no answer in time")]
+    Timeout,
+    /// Nothing was sent.
+    #[error("cannot connect: {0}")]
+    Connect(String),
+    /// The request may have arrived.
+    #[error("the connection broke: {0}")]
+    Broken(String),
+    #[error("the answer is larger than {LARGEST_ANSWER} bytes")]
+    TooLarge,
+}
+
+type Pool = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+
+struct Pools {
+    /// Remembers TLS sessions, so that new pools resume them.
+    connector: HttpsConnector<HttpConnector>,
+    aws: Pool,
+    backend: Pool,
+    /// Epoch milliseconds.
+    last_used: u64,
+}
+
+impl Pools {
+    fn new(connector: HttpsConnector<HttpConnector>, now_ms: u64) -> Self {
+        let pool = |idle| Client::builder(TokioExecutor::new()).pool_idle_timeout(idle).build(connector.clone());
+        Self { aws: pool(AWS_IDLE), backend: pool(BACKEND_IDLE), connector, last_used: now_ms }
+    }
+
+    /// Whether the process did nothing for so long that the other ends have gone. The pools' own clock may stand still while it is frozen.
+    fn slept(&self, now_ms: u64) -> bool {
+        Duration::from_millis(now_ms.saturating_sub(self.last_used)) > AWS_IDLE
+    }
+}
+
+/// Makes its connections when they are first needed.
+#[derive(Default)]
+pub(crate) struct Http(Mutex<Option<Pools>>);
+
+impl Http {
+    /// Sends a request and reads all of the answer, within `limit`. Zero: nothing is sent.
+    pub(crate) async fn send(&self, peer: Peer, request: Request<Full<Bytes>>, limit: Duration, now_ms: u64) -> Result<Answer, HttpError> {
+        if limit.is_zero() {
+            return Err(HttpError::Timeout);
+        }
+        let pool = self.pool(peer, now_ms)?;
+        tokio::time::timeout(limit, exchange(&pool, request)).await.map_err(|_| HttpError::Timeout)?
+    }
+
+    fn pool(&self, peer: Peer, now_ms: u64) -> Result<Pool, HttpError> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pools = match kept.take() {
+            None => Pools::new(connector().map_err(|error| HttpError::Connect(error.to_string()))?, now_ms),
+            Some(old) if old.slept(now_ms) => Pools::new(old.connector, now_ms),
+            Some(pools) => pools,
+        };
+        pools.last_used = now_ms;
+        let pool = match peer {
+            Peer::Aws => pools.aws.clone(),
+            Peer::Backend => pools.backend.clone(),
+        };
+        *kept = Some(pools);
+        Ok(pool)
+    }
+}
+
+fn connector() -> Result<HttpsConnector<HttpConnector>, rustls::Error> {
+    let mut tcp = HttpConnector::new();
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(Some(CONNECT_LIMIT));
+    tcp.enforce_http(false);
+    // The provider is named, so that another one in the same build cannot make the choice ambiguous.
+    let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_webpki_roots()
+        .with_no_client_auth();
+    Ok(HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp))
+}
+
+async fn exchange(pool: &Pool, request: Request<Full<Bytes>>) -> Result<Answer, HttpError> {
+    let response = pool.request(request).await.map_err(|error| {
+        let text = chain(&error);
+        if error.is_connect() { HttpError::Connect(text) } else { HttpError::Broken(text) }
+    })?;
+    let status = response.status();
+    let error_type = response.headers().get("x-amzn-errortype").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let body = Limited::new(response.into_body(), LARGEST_ANSWER)
+        .collect()
+        .await
+        .map_err(|error| if error.is::<LengthLimitError>() { HttpError::TooLarge } else { HttpError::Broken(chain(error.as_ref())) })?;
+    Ok(Answer { status, error_type, body: body.to_bytes() })
+}
+
+/// An error with its causes: hyper's own text says only which step failed.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::handler::testing::{Stub, reply};
+
+    async fn get(http: &Http, url: &str, limit: Duration, now_ms: u64) -> Result<Answer, HttpError> {
+        http.send(Peer::Backend, Request::get(url).body(Full::default()).unwrap(), limit, now_ms).await
+    }
+
+    const LONG: Duration = Duration::from_secs(5);
+
+    #[tokio::test]
+    async fn connections_are_kept_and_given_up_after_a_sleep() {
+        let stub = Stub::start(|_| reply(200, "ok")).await;
+        let http = Http::default();
+        for now_ms in [0, 1000, 60_000, 61_000] {
+            assert_eq!(get(&http, &stub.url(), LONG, now_ms).await.unwrap().body, "ok");
+        }
+        assert_eq!(stub.connections(), 2);
+    }
+
+    #[tokio::test]
+    async fn redirects_are_not_followed() {
+        let stub = Stub::start(|_| reply(307, "").with("location", "/elsewhere")).await;
+        assert_eq!(get(&Http::default(), &stub.url(), LONG, 0).await.unwrap().status, 307);
+        assert_eq!(stub.requests().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn large_answers_are_cut_off() {
+        let stub = Stub::start(|request| reply(200, &"x".repeat(LARGEST_ANSWER + usize::from(request.path == "/more")))).await;
+        let http = Http::default();
+        assert_eq!(get(&http, &stub.url(), LONG, 0).await.unwrap().body.len(), LARGEST_ANSWER);
+        assert!(matches!(get(&http, &format!("{}/more", stub.url()), LONG, 0).await, Err(HttpError::TooLarge)));
+    }
+
+    #[tokio::test]
+    async fn silence_refusal_and_a_lost_connection_are_told_apart() {
+        let http = Http::default();
+        let silent = Stub::start(|_| reply(200, "late").after(Duration::from_secs(30))).await;
+        assert!(matches!(get(&http, &silent.url(), Duration::from_millis(50), 0).await, Err(HttpError::Timeout)));
+        assert!(matches!(get(&http, &silent.url(), Duration::ZERO, 0).await, Err(HttpError::Timeout)));
+        assert_eq!(silent.requests().len(), 1);
+        let broken = Stub::start(|_| reply(0, "")).await;
+        assert!(matches!(get(&http, &broken.url(), LONG, 0).await, Err(HttpError::Broken(_))));
+        let gone = broken.close();
+        assert!(matches!(get(&http, &gone, LONG, 0).await, Err(HttpError::Connect(_))));
+    }
+}

@@ -1,0 +1,255 @@
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::handler::testing::{Bench, Cloud, ID, NOW, Reply, Seen, Stub, item, message_event, reply};
+
+const TEXT: &str = r#"{"action":"sendMessage","type":"command","command":"ls -la"}"#;
+
+struct Tried {
+    answer: Value,
+    /// What the backend got.
+    forwarded: Vec<Seen>,
+    /// What the client got.
+    sent: Vec<String>,
+    cloud: Cloud,
+    log: String,
+}
+
+impl Tried {
+    /// The code of the only message that the client got, which is an error.
+    fn code(&self) -> String {
+        assert_eq!(self.sent.len(), 1, "{:?}", self.sent);
+        let error: Value = serde_json::from_str(&self.sent[0]).unwrap();
+        assert_eq!((&error["type"], &error["requestId"]), (&json!("error"), &json!("R1knNHGmtjMFqVg=")));
+        assert!(error["message"].is_string());
+        error["code"].as_str().unwrap().to_owned()
+    }
+}
+
+async fn try_with(
+    changes: &[(&str, &str)],
+    stored: Option<Value>,
+    event: Value,
+    backend: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
+) -> Tried {
+    let cloud = Cloud::default();
+    if let Some(stored) = stored {
+        cloud.store(ID, stored);
+    }
+    let (aws, backend) = (cloud.start().await, Stub::start(backend).await);
+    let bench = Bench::new(&aws.url(), &format!("{}/base", backend.url()), changes);
+    let answer = bench.handle(&event).await;
+    let posts = aws.requests().into_iter().filter(|seen| seen.path == "/prod/@connections/R1kmxc2VNjMCFIA%3D");
+    Tried { answer, forwarded: backend.requests(), sent: posts.map(|seen| seen.body).collect(), cloud, log: bench.log() }
+}
+
+async fn answered(body: &'static str) -> Tried {
+    try_with(&[], Some(item()), message_event(TEXT), move |_| reply(200, body)).await
+}
+
+#[tokio::test]
+async fn a_message_goes_to_the_backend_and_its_answer_comes_back_as_it_was() {
+    let tried = answered("{ \"type\":\"output\",  \"data\":\"total 0\\n\" }").await;
+    assert_eq!(tried.answer, json!({ "statusCode": 200 }));
+    assert_eq!(tried.sent, ["{ \"type\":\"output\",  \"data\":\"total 0\\n\" }"]);
+    let [seen] = &tried.forwarded[..] else { panic!("{:?}", tried.forwarded) };
+    assert_eq!((seen.method.as_str(), seen.path.as_str()), ("POST", "/base/api/ws/message"));
+    assert_eq!(seen.header("content-type"), "application/json");
+    assert_eq!(seen.header("x-connection-id"), ID);
+    assert_eq!(seen.header("x-session-id"), "s1");
+    assert_eq!(seen.header("x-request-id"), "R1knNHGmtjMFqVg=");
+    assert_eq!(seen.header("x-wsfix-signature"), "");
+    assert_eq!(
+        seen.body,
+        r#"{"action":"sendMessage","type":"command","command":"ls -la","connectionId":"R1kmxc2VNjMCFIA=","sessionId":"s1","userId":"user-1"}"#
+    );
+    assert_eq!(
+        tried.log,
+        "[WebSocket] Route: sendMessage, ConnectionId: R1kmxc2VNjMCFIA=\n[WebSocket] Message from R1kmxc2VNjMCFIA=: { type: 'command' }"
+    );
+}
+
+#[tokio::test]
+async fn requests_are_signed_with_every_key() {
+    let keys = ["k".repeat(32), "l".repeat(40)];
+    let tried = try_with(&[("WSFIX_SIGNING_KEY", &keys.join(","))], Some(item()), message_event(TEXT), |_| reply(204, "")).await;
+    let seen = &tried.forwarded[0];
+    let expected = keys.iter().fold(format!("t={NOW}"), |header, key| {
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, key.as_bytes());
+        let tag = ring::hmac::sign(&key, format!("{NOW}.POST./base/api/ws/message.{}", seen.body).as_bytes());
+        tag.as_ref().iter().fold(header + ",v1=", |header, byte| format!("{header}{byte:02x}"))
+    });
+    assert_eq!(seen.header("x-wsfix-signature"), expected);
+}
+
+#[tokio::test]
+async fn the_function_may_return_the_answer_instead() {
+    let route_response = [("WSFIX_REPLY", "route-response")];
+    let tried = try_with(&route_response, Some(item()), message_event(TEXT), |_| reply(200, "{\"a\":1}")).await;
+    assert_eq!((tried.answer, tried.sent.len()), (json!({ "statusCode": 200, "body": "{\"a\":1}" }), 0));
+    let tried = try_with(&route_response, Some(item()), message_event(TEXT), |_| reply(204, "")).await;
+    assert_eq!(tried.answer, json!({ "statusCode": 200 }));
+    let tried = try_with(&route_response, None, message_event(TEXT), |_| reply(200, "{}")).await;
+    assert!(tried.answer["body"].as_str().unwrap().contains("unknown_connection"), "{}", tried.answer);
+}
+
+#[tokio::test]
+async fn no_answer_is_no_message() {
+    for body in ["", " \r\n"] {
+        let tried = answered(body).await;
+        assert_eq!((tried.answer, tried.sent.len()), (json!({ "statusCode": 200 }), 0));
+    }
+}
+
+#[tokio::test]
+async fn the_backend_hears_who_sent_it_from_us_alone() {
+    let hostile = r#"{"sessionId":"victim","SESSIONID":"victim","session\u0049d":"victim","\u017fessionId":"victim","ſessionId":"victim",
+        "connectionId":"x","ConnectionID":["x"],"connectıonid":"x","userId":null,"USERID":{"a":1},"__proto__":{"sessionId":"victim"},
+        "type":"command","big":12345678901234567890.123456789,"exponent":1e999,"lone":"\ud800","nested":{"sessionId":"kept"},"type":"ping"}"#;
+    let tried = try_with(&[], Some(item()), message_event(hostile), |_| reply(204, "")).await;
+    let body = tried.forwarded[0].body.as_str();
+    assert_eq!(
+        body,
+        r#"{"type":"command","big":12345678901234567890.123456789,"exponent":1e999,"lone":"\ud800","nested":{"sessionId":"kept"},"type":"ping","connectionId":"R1kmxc2VNjMCFIA=","sessionId":"s1","userId":"user-1"}"#
+    );
+    assert!(tried.log.contains("{ type: 'ping' }"), "{}", tried.log);
+}
+
+#[tokio::test]
+async fn what_is_not_an_object_is_not_forwarded() {
+    for text in ["", "ls", "[]", "\"a\"", "null", "1", "{", "{}x", "{\"a\":}", "{\"\\ud800\":1}", "\u{feff}{}"] {
+        let tried = try_with(&[], Some(item()), message_event(text), |_| reply(200, "{}")).await;
+        assert_eq!((tried.code().as_str(), tried.forwarded.len()), ("bad_message", 0), "{text:?}");
+    }
+    let deep = format!("{{\"deep\":{}{}}}", "[".repeat(10_000), "]".repeat(10_000));
+    let tried = try_with(&[], Some(item()), message_event(&deep), |_| reply(204, "")).await;
+    assert!(tried.forwarded[0].body.starts_with(deep.trim_end_matches('}')));
+}
+
+#[tokio::test]
+async fn base64_bodies_are_decoded() {
+    let mut event = message_event(&STANDARD.encode(r#"{"type":"ping"}"#));
+    event["isBase64Encoded"] = json!(true);
+    let tried = try_with(&[], Some(item()), event.clone(), |_| reply(204, "")).await;
+    assert!(tried.forwarded[0].body.starts_with(r#"{"type":"ping","#));
+    event["body"] = json!("%%%");
+    assert_eq!(try_with(&[], Some(item()), event, |_| reply(204, "")).await.code(), "bad_message");
+}
+
+#[tokio::test]
+async fn messages_of_unknown_and_damaged_connections_stop_here() {
+    let change = |name: &str, value: Value| {
+        let mut changed = item();
+        changed[name] = value;
+        Some(changed)
+    };
+    let without = |name: &str| {
+        let mut changed = item();
+        changed.as_object_mut().unwrap().remove(name);
+        Some(changed)
+    };
+    for stored in [
+        None,
+        without("sessionId"),
+        without("expiresAt"),
+        without("connectionId"),
+        change("connectionId", json!({ "S": "other=" })),
+        change("sessionId", json!({ "N": "1" })),
+        change("sessionId", json!({ "S": "" })),
+        change("sessionId", json!({ "S": "a\nb" })),
+        change("userId", json!({ "N": "1" })),
+        change("expiresAt", json!({ "S": (NOW + 60).to_string() })),
+        change("expiresAt", json!({ "N": NOW.to_string() })),
+        change("expiresAt", json!({ "N": "1e30" })),
+        change("expiresAt", json!({ "N": (NOW + 86_400).to_string() })),
+        change("authUntil", json!({ "S": "never" })),
+    ] {
+        let shown = format!("{stored:?}");
+        let tried = try_with(&[], stored, message_event(TEXT), |_| reply(200, "{}")).await;
+        assert_eq!((tried.code().as_str(), tried.forwarded.len()), ("unknown_connection", 0), "{shown}");
+    }
+    let expired = change("authUntil", json!({ "N": NOW.to_string() }));
+    let tried = try_with(&[], expired.clone(), message_event(TEXT), |_| reply(200, "{}")).await;
+    assert_eq!((tried.code().as_str(), tried.forwarded.len()), ("auth_expired", 0));
+    let tried = try_with(&[("WSFIX_ENFORCE_EXP", "false")], expired, message_event(TEXT), |_| reply(200, "{}")).await;
+    assert_eq!(tried.forwarded.len(), 1);
+    assert_eq!(try_with(&[], without("userId"), message_event(TEXT), |_| reply(204, "")).await.forwarded[0].json()["userId"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_failing_backend_is_told_to_the_client() {
+    for (status, body, code) in [
+        (500, "{}", "backend_error"),
+        (404, "not found", "backend_error"),
+        (302, "", "backend_error"),
+        (200, "<html>secret</html>", "bad_reply"),
+        (200, "{\"a\":1} {\"b\":2}", "bad_reply"),
+        (0, "", "backend_unreachable"),
+    ] {
+        let tried = try_with(&[], Some(item()), message_event(TEXT), move |_| reply(status, body)).await;
+        assert_eq!((tried.code().as_str(), tried.forwarded.len()), (code, 1), "{status} {body}");
+        assert!(!tried.log.contains("secret") && !tried.log.contains("ls -la"), "{}", tried.log);
+        assert!(tried.log.contains(&format!("[WebSocket] Error: R1kmxc2VNjMCFIA=, Code: {code}, RequestId: R1knNHGmtjMFqVg=")));
+        assert!(tried.cloud.item(ID).is_some());
+    }
+    let large = try_with(&[], Some(item()), message_event(TEXT), |_| reply(200, &format!("\"{}\"", "x".repeat(128 * 1024)))).await;
+    assert_eq!(large.code(), "reply_too_large");
+    let gone = Stub::start(|_| reply(200, "")).await.close();
+    let down = try_with(&[("APP_RUNNER_URL", &gone)], Some(item()), message_event(TEXT), |_| reply(200, "{}")).await;
+    assert_eq!(down.code(), "backend_unreachable");
+}
+
+#[tokio::test]
+async fn a_slow_backend_is_given_up_in_time_for_the_reply() {
+    let cloud = Cloud::default();
+    cloud.store(ID, item());
+    let aws = cloud.start().await;
+    let backend = Stub::start(|_| reply(200, "{}").after(std::time::Duration::from_secs(30))).await;
+    let bench = Bench::new(&aws.url(), &backend.url(), &[]);
+    let started = std::time::Instant::now();
+    // 2.3 s: 0.3 s for the backend after what is kept for the reply and the answer.
+    let answer = crate::handler::handle(&message_event(TEXT).to_string(), crate::handler::testing::NOW_MS + 2300, &bench.deps).await;
+    assert!(started.elapsed() < std::time::Duration::from_millis(1500), "{:?}", started.elapsed());
+    assert_eq!(answer["statusCode"], 200);
+    assert!(aws.requests().last().unwrap().body.contains("backend_timeout"));
+    assert_eq!(backend.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn the_table_is_asked_for_every_message_unless_configured() {
+    for (seconds, reads) in [("0", 2), ("60", 1)] {
+        let cloud = Cloud::default();
+        cloud.store(ID, item());
+        let (aws, backend) = (cloud.start().await, Stub::start(|_| reply(204, "")).await);
+        let bench = Bench::new(&aws.url(), &backend.url(), &[("WSFIX_SESSION_CACHE_SECONDS", seconds)]);
+        bench.handle(&message_event(TEXT)).await;
+        bench.handle(&message_event(TEXT)).await;
+        assert_eq!((aws.requests().len(), backend.requests().len()), (reads, 2));
+    }
+}
+
+#[tokio::test]
+async fn a_failing_table_forwards_nothing() {
+    let aws = Stub::start(|seen| if seen.operation() == "GetItem" { reply(500, "{}") } else { reply(200, "") }).await;
+    let backend = Stub::start(|_| reply(200, "{}")).await;
+    let bench = Bench::new(&aws.url(), &backend.url(), &[]);
+    bench.handle(&message_event(TEXT)).await;
+    assert!(aws.requests().last().unwrap().body.contains("internal_error"));
+    assert_eq!((aws.requests().len(), backend.requests().len()), (4, 0));
+}
+
+proptest! {
+    /// Whatever the client says, a reader that goes by the last name, the first or either case finds our three values.
+    #[test]
+    fn names_of_ours_stand_once(members in proptest::collection::vec(("[a-zA-Z_ſK]{0,6}|(?i:connectionid|sessionid|userid)", "[a-z]{0,5}"), 0..8)) {
+        let text = format!("{{{}}}", members.iter().map(|(name, value)| member(name, &Value::from(value.as_str()).to_string())).collect::<Vec<_>>().join(","));
+        let connection = Connection::for_tests("s1");
+        let body = Message::read(&text).unwrap().addressed(ID, &connection);
+        let names = Message::read(&body).unwrap().0.into_iter().map(|(name, _)| name.to_lowercase()).collect::<Vec<_>>();
+        for name in ["connectionid", "sessionid", "userid"] {
+            prop_assert_eq!(names.iter().filter(|found| *found == name).count(), 1);
+        }
+        prop_assert_eq!(&serde_json::from_str::<Value>(&body).unwrap()["sessionId"], "s1");
+    }
+}

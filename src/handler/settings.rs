@@ -1,0 +1,346 @@
+//! The function's environment, read once into what the handler works with.
+
+use std::fmt;
+use std::time::Duration;
+
+use ring::hmac;
+
+use crate::contract::{default, env, reply};
+use crate::secret::Secret;
+
+use super::token::{Keys, Rules};
+
+/// Everything that the handler is told by its environment.
+pub(crate) struct Settings {
+    /// The table of connections.
+    pub(crate) table: String,
+    /// Where messages go.
+    pub(crate) backend: BaseUrl,
+    pub(crate) backend_timeout: Duration,
+    /// Keys of the signature on requests to the backend; empty: they are not signed.
+    pub(crate) signing_keys: Vec<hmac::Key>,
+    pub(crate) key: KeySource,
+    pub(crate) rules: Rules,
+    /// Whether messages are refused once the connection's token has expired.
+    pub(crate) enforce_expiry: bool,
+    pub(crate) token_from: TokenFrom,
+    pub(crate) origins: Origins,
+    pub(crate) reply: Reply,
+    /// How long a stored session may be kept in memory.
+    pub(crate) session_cache: Duration,
+    pub(crate) aws: AwsSettings,
+}
+
+/// Where the key of tokens comes from.
+pub(crate) enum KeySource {
+    /// The environment itself.
+    Inline(Keys),
+    /// A parameter of Systems Manager.
+    Ssm(String),
+    /// A secret of Secrets Manager.
+    SecretsManager(String),
+}
+
+/// Where a token is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TokenFrom {
+    pub(crate) query: bool,
+    pub(crate) subprotocol: bool,
+}
+
+/// Which `Origin`s may connect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Origins {
+    /// Scheme, host and port as browsers write them; empty: any.
+    pub(crate) allowed: Vec<String>,
+    /// Whether there must be one.
+    pub(crate) required: bool,
+}
+
+/// How replies travel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reply {
+    /// Posted to `@connections` below this URL, which includes the stage.
+    ManagementApi(BaseUrl),
+    /// Returned by the function.
+    RouteResponse,
+}
+
+/// Where AWS is.
+pub(crate) struct AwsSettings {
+    pub(crate) region: String,
+    pub(crate) dynamodb: BaseUrl,
+    pub(crate) ssm: BaseUrl,
+    pub(crate) secrets_manager: BaseUrl,
+}
+
+/// A URL without query and trailing slash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BaseUrl {
+    /// Scheme, host and port.
+    origin: String,
+    /// Empty, or starting with a slash.
+    path: String,
+}
+
+impl BaseUrl {
+    /// Takes http and https URLs without a user name and without a query.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let url: http::Uri = text.parse().ok()?;
+        let authority = url.authority()?.as_str();
+        let scheme = url.scheme_str()?;
+        let plain = matches!(scheme, "http" | "https") && !authority.contains('@') && url.query().is_none() && !text.contains('#');
+        plain.then(|| Self { origin: format!("{scheme}://{authority}"), path: url.path().trim_end_matches('/').to_owned() })
+    }
+
+    /// The path of a request, as it is sent.
+    pub(crate) fn path(&self, below: &str) -> String {
+        format!("{}{below}", self.path)
+    }
+
+    /// The URL of a request whose path [`BaseUrl::path`] gave.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.origin)
+    }
+
+    fn host(&self) -> &str {
+        let authority = self.origin.split_once("://").map_or("", |(_, authority)| authority);
+        match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((host, _)) => host,
+            None => authority.split(':').next().unwrap_or_default(),
+        }
+    }
+
+    /// Whether what is sent there stays secret: https, or this very machine.
+    fn is_private(&self) -> bool {
+        let host = self.host();
+        self.origin.starts_with("https://")
+            || host == "localhost"
+            || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+}
+
+/// What is wrong with the environment: all of it. It names variables and never says what they hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SettingsError(Vec<String>);
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("; "))
+    }
+}
+
+impl std::error::Error for SettingsError {}
+
+impl Settings {
+    /// Reads the environment through `lookup`.
+    pub(crate) fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        let mut reader = Reader { lookup, wrong: Vec::new() };
+        let settings = reader.settings();
+        match settings {
+            Some(settings) if reader.wrong.is_empty() => Ok(settings),
+            _ => Err(SettingsError(reader.wrong)),
+        }
+    }
+}
+
+/// Reads variables and remembers everything that is wrong with them.
+struct Reader<'a> {
+    lookup: &'a dyn Fn(&str) -> Option<String>,
+    wrong: Vec<String>,
+}
+
+impl Reader<'_> {
+    /// `None`: something that is needed is missing, and said to be.
+    fn settings(&mut self) -> Option<Settings> {
+        let table = self.needed(env::TABLE_NAME);
+        let backend = self.backend();
+        let key = self.key();
+        let aws = self.aws();
+        let reply = self.reply();
+        let signing_keys = self.signing_keys();
+        let rules = Rules {
+            session_claim: self.text(env::SESSION_CLAIM),
+            issuer: self.text(env::ISSUER),
+            audience: self.text(env::AUDIENCE),
+            leeway: i64::from(self.number(env::LEEWAY_SECONDS, default::LEEWAY_SECONDS, 0, 300)),
+        };
+        let enforce_expiry = self.flag(env::ENFORCE_EXPIRY, true);
+        let token_from = self.token_from();
+        let origins = Origins {
+            allowed: self.list(env::ALLOWED_ORIGINS).iter().map(|origin| normal_origin(origin)).collect(),
+            required: self.flag(env::REQUIRE_ORIGIN, false),
+        };
+        let session_cache = self.seconds(env::SESSION_CACHE_SECONDS, 0, 0, 900);
+        let backend_timeout = self.seconds(env::BACKEND_TIMEOUT_SECONDS, default::BACKEND_TIMEOUT_SECONDS, 1, 900);
+        Some(Settings {
+            table: table?,
+            backend: backend?,
+            backend_timeout,
+            signing_keys,
+            key: key?,
+            rules,
+            enforce_expiry,
+            token_from,
+            origins,
+            reply: reply?,
+            session_cache,
+            aws: aws?,
+        })
+    }
+
+    /// A variable that is there and not empty.
+    fn text(&self, name: &str) -> Option<String> {
+        (self.lookup)(name).filter(|value| !value.is_empty())
+    }
+
+    fn secret(&self, name: &str) -> Option<Secret> {
+        self.text(name).map(Secret::new)
+    }
+
+    fn refuse<T>(&mut self, name: &str, what: &str) -> Option<T> {
+        self.wrong.push(format!("{name} {what}"));
+        None
+    }
+
+    fn needed(&mut self, name: &str) -> Option<String> {
+        self.text(name).or_else(|| self.refuse(name, "is not set"))
+    }
+
+    fn list(&self, name: &str) -> Vec<String> {
+        let text = self.text(name).unwrap_or_default();
+        text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
+    }
+
+    fn number(&mut self, name: &str, otherwise: u32, least: u32, most: u32) -> u32 {
+        match self.text(name).map(|text| text.parse::<u32>()) {
+            None => otherwise,
+            Some(Ok(number)) if (least..=most).contains(&number) => number,
+            Some(_) => self.refuse(name, &format!("is not a number from {least} to {most}")).unwrap_or(otherwise),
+        }
+    }
+
+    fn seconds(&mut self, name: &str, otherwise: u32, least: u32, most: u32) -> Duration {
+        Duration::from_secs(u64::from(self.number(name, otherwise, least, most)))
+    }
+
+    fn flag(&mut self, name: &str, otherwise: bool) -> bool {
+        match self.text(name).as_deref() {
+            None => otherwise,
+            Some("true") => true,
+            Some("false") => false,
+            Some(_) => self.refuse(name, "is neither `true` nor `false`").unwrap_or(otherwise),
+        }
+    }
+
+    fn url(&mut self, name: &str, text: &str) -> Option<BaseUrl> {
+        BaseUrl::parse(text).or_else(|| self.refuse(name, "is not an http or https URL without user name and query"))
+    }
+
+    fn backend(&mut self) -> Option<BaseUrl> {
+        let text = self.needed(env::APP_RUNNER_URL)?;
+        let url = self.url(env::APP_RUNNER_URL, &text)?;
+        if url.is_private() { Some(url) } else { self.refuse(env::APP_RUNNER_URL, "is http, which is for loopback only: use https") }
+    }
+
+    fn key(&mut self) -> Option<KeySource> {
+        match (self.secret(env::JWT_SECRET), self.text(env::JWT_SECRET_REF)) {
+            (Some(_), Some(_)) => self.refuse(env::JWT_SECRET_REF, "is set, and JWT_SECRET too: set one of them"),
+            (None, None) => self.refuse(env::JWT_SECRET, "is not set, nor is JWT_SECRET_REF"),
+            (Some(secret), None) => match Keys::hs256(secret.expose()) {
+                Some(keys) => Some(KeySource::Inline(keys)),
+                None => self.refuse(env::JWT_SECRET, &format!("is shorter than {} bytes, which HS256 needs", Keys::SHORTEST_SECRET)),
+            },
+            (None, Some(reference)) => match reference.split_once(':') {
+                Some(("ssm", name)) if !name.is_empty() => Some(KeySource::Ssm(name.to_owned())),
+                Some(("secretsmanager", id)) if !id.is_empty() => Some(KeySource::SecretsManager(id.to_owned())),
+                Some(_) | None => self.refuse(env::JWT_SECRET_REF, "is neither `ssm:NAME` nor `secretsmanager:ID`"),
+            },
+        }
+    }
+
+    fn signing_keys(&mut self) -> Vec<hmac::Key> {
+        let keys: Vec<Secret> = self.list(env::SIGNING_KEY).into_iter().map(Secret::new).collect();
+        if keys.len() > 2 {
+            self.refuse::<()>(env::SIGNING_KEY, "has more than two keys");
+        }
+        if keys.iter().any(|key| key.expose().len() < Keys::SHORTEST_SECRET) {
+            self.refuse::<()>(env::SIGNING_KEY, &format!("has a key shorter than {} bytes", Keys::SHORTEST_SECRET));
+        }
+        if self.secret(env::JWT_SECRET).is_some_and(|secret| keys.contains(&secret)) {
+            self.refuse::<()>(env::SIGNING_KEY, "is the same as JWT_SECRET: whoever checks signatures could make tokens");
+        }
+        keys.iter().map(|key| hmac::Key::new(hmac::HMAC_SHA256, key.expose().as_bytes())).collect()
+    }
+
+    fn token_from(&mut self) -> TokenFrom {
+        let mut entries = self.list(env::TOKEN_FROM);
+        if entries.is_empty() {
+            entries = default::TOKEN_FROM.split(',').map(str::to_owned).collect();
+        }
+        let from = TokenFrom {
+            query: entries.iter().any(|entry| entry == "query"),
+            subprotocol: entries.iter().any(|entry| entry == "subprotocol"),
+        };
+        if entries.iter().any(|entry| !matches!(entry.as_str(), "query" | "subprotocol")) {
+            self.refuse::<()>(env::TOKEN_FROM, "has something other than `query` and `subprotocol`");
+        }
+        from
+    }
+
+    fn reply(&mut self) -> Option<Reply> {
+        match self.text(env::REPLY).as_deref() {
+            Some(reply::ROUTE_RESPONSE) => Some(Reply::RouteResponse),
+            None | Some(reply::MANAGEMENT_API) => match self.text(env::MANAGEMENT_URL) {
+                Some(text) => self.url(env::MANAGEMENT_URL, &text).map(Reply::ManagementApi),
+                None => {
+                    let (domain, stage) = (self.needed(env::DOMAIN_NAME), self.needed(env::STAGE));
+                    self.url(env::DOMAIN_NAME, &format!("https://{}/{}", domain?, stage?)).map(Reply::ManagementApi)
+                }
+            },
+            Some(_) => self.refuse(env::REPLY, "is neither `management-api` nor `route-response`"),
+        }
+    }
+
+    fn aws(&mut self) -> Option<AwsSettings> {
+        let region = self.needed("AWS_REGION")?;
+        let suffix = self.suffix(&region);
+        Some(AwsSettings {
+            dynamodb: self.endpoint("DYNAMODB", "dynamodb", &region, &suffix)?,
+            ssm: self.endpoint("SSM", "ssm", &region, &suffix)?,
+            secrets_manager: self.endpoint("SECRETS_MANAGER", "secretsmanager", &region, &suffix)?,
+            region,
+        })
+    }
+
+    /// The partition's domain. The API's own host names it, unless the API has a domain of its own.
+    fn suffix(&self, region: &str) -> String {
+        let domain = self.text(env::DOMAIN_NAME).unwrap_or_default();
+        match domain.split_once(&format!(".execute-api.{region}.")) {
+            Some((_, suffix)) if !suffix.is_empty() => suffix.to_owned(),
+            _ if region.starts_with("cn-") => "amazonaws.com.cn".to_owned(),
+            _ => "amazonaws.com".to_owned(),
+        }
+    }
+
+    /// As the SDKs do: the variable of the service, the one for all, AWS itself.
+    fn endpoint(&mut self, variable: &str, service: &str, region: &str, suffix: &str) -> Option<BaseUrl> {
+        let names = [format!("AWS_ENDPOINT_URL_{variable}"), "AWS_ENDPOINT_URL".to_owned()];
+        let set = names.iter().find_map(|name| Some((name.as_str(), self.text(name)?)));
+        match set {
+            Some((name, text)) => self.url(name, &text),
+            None => self.url("AWS_REGION", &format!("https://{service}.{region}.{suffix}")),
+        }
+    }
+}
+
+/// An allowed origin as a browser would write it: lower case, no default port, no slash at the end.
+fn normal_origin(text: &str) -> String {
+    let lower = text.to_ascii_lowercase();
+    let origin = lower.trim_end_matches('/');
+    let port = if origin.starts_with("https://") { ":443" } else { ":80" };
+    origin.strip_suffix(port).unwrap_or(origin).to_owned()
+}
+
+#[cfg(test)]
+mod tests;

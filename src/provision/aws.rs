@@ -1,0 +1,89 @@
+//! The SDK clients, their endpoint, time limits and retries.
+//!
+//! No client here can write to IAM, and no code in this crate asks one to.
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_sts::config::{Credentials, SharedCredentialsProvider, SharedHttpClient};
+use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
+use aws_smithy_http_client::{Connector, proxy::ProxyConfig};
+
+use super::error::Refusal;
+use crate::config::Connection;
+
+/// A client for each service, one Region and one endpoint for all.
+pub(crate) struct Clients {
+    /// The Region that every call goes to.
+    pub(crate) region: String,
+    pub(crate) sts: aws_sdk_sts::Client,
+    pub(crate) iam: aws_sdk_iam::Client,
+    pub(crate) dynamodb: aws_sdk_dynamodb::Client,
+    pub(crate) logs: aws_sdk_cloudwatchlogs::Client,
+    pub(crate) lambda: aws_sdk_lambda::Client,
+    pub(crate) api: aws_sdk_apigatewayv2::Client,
+}
+
+impl Clients {
+    /// Reads the SDK's own settings (profile, Region, credentials); calls nobody but what the credentials need.
+    pub(crate) async fn connect(connection: &Connection) -> Result<Self, Refusal> {
+        let config = sdk_config(connection).await;
+        let region = config.region().map(ToString::to_string).ok_or_else(|| Refusal {
+            resource: "Region".to_owned(),
+            reason: "no AWS Region is set".to_owned(),
+            remedy: "set `--region`, AWS_REGION, or `region` in the profile".to_owned(),
+        })?;
+        Ok(Self {
+            region,
+            sts: aws_sdk_sts::Client::new(&config),
+            iam: aws_sdk_iam::Client::new(&config),
+            dynamodb: aws_sdk_dynamodb::Client::new(&config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(&config),
+            lambda: aws_sdk_lambda::Client::new(&config),
+            api: aws_sdk_apigatewayv2::Client::new(&config),
+        })
+    }
+}
+
+async fn sdk_config(connection: &Connection) -> SdkConfig {
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http_client(connection.endpoint_url.is_some()))
+        // An upload of the handler may take a while on a slow line; a single answer never does.
+        .timeout_config(TimeoutConfig::builder().connect_timeout(Duration::from_secs(5)).read_timeout(Duration::from_secs(60)).build())
+        .retry_config(RetryConfig::standard().with_max_attempts(5));
+    if let Some(region) = &connection.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Some(profile) = &connection.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(endpoint) = &connection.endpoint_url {
+        loader = loader.endpoint_url(endpoint);
+    }
+    if let Some(keys) = &connection.keys {
+        let secret = keys.secret_access_key.expose();
+        let credentials = Credentials::new(&keys.access_key_id, secret, None, None, "given by the caller");
+        loader = loader.credentials_provider(SharedCredentialsProvider::new(credentials));
+    }
+    loader.load().await
+}
+
+/// HTTPS through the proxy of the environment; an endpoint of one's own is called directly.
+fn http_client(own_endpoint: bool) -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new().build_with_connector_fn(move |settings, components| {
+        let mut connector = Connector::builder().tls_provider(tls::Provider::Rustls(CryptoMode::Ring));
+        connector.set_connector_settings(settings.cloned());
+        if let Some(sleep) = components.and_then(|components| components.sleep_impl()) {
+            connector.set_sleep_impl(Some(sleep));
+        }
+        connector.set_proxy_config(Some(if own_endpoint { ProxyConfig::disabled() } else { ProxyConfig::from_env() }));
+        connector.build()
+    })
+}
+
+/// For calls whose repeat makes a second resource, because the name is not unique.
+pub(crate) fn without_retries() -> aws_sdk_apigatewayv2::config::Builder {
+    aws_sdk_apigatewayv2::config::Builder::new().retry_config(RetryConfig::disabled())
+}

@@ -1,0 +1,148 @@
+//! Config -> Desired. Pure.
+
+use std::collections::BTreeMap;
+
+use super::bundle::Bundle;
+use super::error::Refusal;
+use super::ownership::Tags;
+use crate::config::{Api, Config, Function, Reply, SecretSource, TokenFrom};
+use crate::contract::{default, env, ownership};
+use crate::secret::Secret;
+
+/// The stack as the config wants it. What only the account knows (ids, the account itself) is not in it.
+#[derive(Clone, Debug)]
+pub(crate) struct Desired {
+    pub(crate) stack: String,
+    /// The person's tags and the one that marks the stack.
+    pub(crate) tags: Tags,
+    /// The execution role's name or ARN; `None`: find one.
+    pub(crate) role: Option<String>,
+    pub(crate) table: String,
+    pub(crate) function: Function,
+    /// The function's environment, but for what depends on the API and the reply mode.
+    pub(crate) environment: BTreeMap<String, Variable>,
+    /// The handler to upload; `None`: not compared.
+    pub(crate) code: Option<Bundle>,
+    pub(crate) log_retention_days: i32,
+    pub(crate) api: Api,
+    pub(crate) reply: Reply,
+    /// An endpoint of one's own, without a trailing slash.
+    pub(crate) endpoint: Option<String>,
+}
+
+/// An environment variable of the function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Variable {
+    pub(crate) value: Secret,
+    /// Whether a plan may show it.
+    pub(crate) public: bool,
+}
+
+impl Desired {
+    /// What the config wants.
+    ///
+    /// # Errors
+    /// When a setting is missing that a stack cannot do without.
+    pub(crate) fn new(config: &Config) -> Result<Self, Vec<Refusal>> {
+        let missing = missing(config);
+        if missing.is_empty() { Ok(Self::partly(config)) } else { Err(missing) }
+    }
+
+    /// What the config says, even where a setting is missing: enough to find and to delete a stack.
+    pub(crate) fn partly(config: &Config) -> Self {
+        let mut tags = config.tags.clone();
+        tags.insert(ownership::STACK_TAG.to_owned(), config.stack.clone());
+        Self {
+            stack: config.stack.clone(),
+            tags,
+            role: config.existing_role.clone(),
+            table: config.table.clone(),
+            function: config.function.clone(),
+            environment: environment(config),
+            code: None,
+            log_retention_days: config.log_retention_days,
+            api: config.api.clone(),
+            reply: config.reply,
+            endpoint: config.connection.endpoint_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
+        }
+    }
+
+    /// The text that marks the API, the integration and the function.
+    pub(crate) fn marker(&self) -> String {
+        ownership::marker(&self.stack)
+    }
+
+    /// The function's log group: Lambda's own name for it.
+    pub(crate) fn log_group(&self) -> String {
+        format!("/aws/lambda/{}", self.function.name)
+    }
+
+    /// Every route key: the gateway's own and the custom ones.
+    pub(crate) fn routes(&self) -> impl Iterator<Item = &str> {
+        ["$connect", "$disconnect", "$default"].into_iter().chain(self.api.routes.iter().map(String::as_str))
+    }
+}
+
+fn missing(config: &Config) -> Vec<Refusal> {
+    let mut missing = Vec::new();
+    let mut refuse = |resource: &str, reason: &str, remedy: &str| {
+        missing.push(Refusal { resource: resource.to_owned(), reason: reason.to_owned(), remedy: remedy.to_owned() });
+    };
+    if config.backend_url.is_none() {
+        refuse("backend", "there is no URL to forward messages to", "set `backend_url`, or `--backend-url`");
+    }
+    if config.jwt.secret.is_none() {
+        refuse(
+            "token",
+            "there is no key to check tokens with",
+            "set JWT_SECRET, or `jwt.secret` to `env:`, `ssm:` or `secretsmanager:` and a name",
+        );
+    }
+    missing
+}
+
+fn environment(config: &Config) -> BTreeMap<String, Variable> {
+    let mut variables: BTreeMap<String, Variable> = BTreeMap::new();
+    for (name, value) in &config.function.environment {
+        variables.insert(name.clone(), Variable { value: Secret::new(value), public: false });
+    }
+    let mut put = |name: &str, value: Secret, public: bool| {
+        variables.insert(name.to_owned(), Variable { value, public });
+    };
+    let mut say = |name: &str, value: String| put(name, Secret::new(value), true);
+    say(env::TABLE_NAME, config.table.clone());
+    say(env::APP_RUNNER_URL, config.backend_url.clone().unwrap_or_default());
+    say(env::STAGE, config.api.stage.clone());
+    let from = config.jwt.token_from.iter().map(|from| match from {
+        TokenFrom::Query => "query",
+        TokenFrom::Subprotocol => "subprotocol",
+    });
+    let from = from.collect::<Vec<_>>().join(",");
+    let (timeout, leeway) = (config.backend_timeout_seconds, config.jwt.leeway_seconds);
+    let optional = [
+        (env::BACKEND_TIMEOUT_SECONDS, (timeout != default::BACKEND_TIMEOUT_SECONDS).then(|| timeout.to_string())),
+        (env::LEEWAY_SECONDS, (leeway != default::LEEWAY_SECONDS).then(|| leeway.to_string())),
+        (env::TOKEN_FROM, (from != default::TOKEN_FROM).then_some(from)),
+        (env::SESSION_CLAIM, config.jwt.session_claim.clone()),
+        (env::ISSUER, config.jwt.issuer.clone()),
+        (env::AUDIENCE, config.jwt.audience.clone()),
+        (env::ALLOWED_ORIGINS, (!config.allowed_origins.is_empty()).then(|| config.allowed_origins.join(","))),
+        (env::REQUIRE_ORIGIN, config.require_origin.then(|| "true".to_owned())),
+        (env::SESSION_CACHE_SECONDS, (config.session_cache_seconds > 0).then(|| config.session_cache_seconds.to_string())),
+    ];
+    for (name, value) in optional {
+        if let Some(value) = value {
+            say(name, value);
+        }
+    }
+    match &config.jwt.secret {
+        Some(SecretSource::Value(secret)) => put(env::JWT_SECRET, secret.clone(), false),
+        Some(SecretSource::Ssm(name)) => put(env::JWT_SECRET_REF, Secret::new(format!("ssm:{name}")), true),
+        Some(SecretSource::SecretsManager(id)) => put(env::JWT_SECRET_REF, Secret::new(format!("secretsmanager:{id}")), true),
+        None => {}
+    }
+    if let Some(key) = &config.signing_key {
+        put(env::SIGNING_KEY, key.clone(), false);
+    }
+    variables
+}

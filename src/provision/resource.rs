@@ -1,0 +1,294 @@
+//! What all resources have in common: the trait, the table of them, and how fields are compared.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::aws::Clients;
+use super::desired::Desired;
+use super::error::AwsError;
+use super::observed::{Observed, Slot};
+use super::outputs::ResourceStatus;
+use super::plan::{Action, ApiCall, FieldChange, Step};
+use super::progress::{Event, Reporter};
+use super::resources::{account, api, former, function, integration, log_group, permission, role, route, route_response, stage, table};
+use super::wait::Watch;
+
+/// What a look or a step works with.
+pub(crate) struct Context<'a> {
+    pub(crate) clients: Clients,
+    pub(crate) want: Desired,
+    pub(crate) reporter: &'a dyn Reporter,
+}
+
+impl<'a> Context<'a> {
+    /// A wait for a resource, told under the name that its step has.
+    pub(crate) fn watch(&self, kind: Kind, name: &str, call: ApiCall, seconds: u64) -> Watch<'a> {
+        Watch { reporter: self.reporter, resource: label(kind.name(), name), call, limit: Duration::from_secs(seconds) }
+    }
+
+    /// Tells what a person should know and what stops nothing.
+    pub(crate) fn note(&self, text: String) {
+        self.reporter.event(Event::Note { text });
+    }
+}
+
+/// A look or a change, answering with the slot as it then is. Not `Send`: the command runs on one thread.
+pub(crate) type Seen<'a> = Pin<Box<dyn Future<Output = Result<Slot, AwsError>> + 'a>>;
+
+/// The kinds of resources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Account,
+    Role,
+    Reply,
+    Table,
+    LogGroup,
+    Api,
+    Function,
+    Integration,
+    Route,
+    RouteResponse,
+    SpareIntegration,
+    Permission,
+    Stage,
+    Former,
+}
+
+impl Kind {
+    /// As a person reads it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::Role => "role",
+            Self::Reply => "reply mode",
+            Self::Table => "table",
+            Self::LogGroup => "log group",
+            Self::Api => "api",
+            Self::Function => "function",
+            Self::Integration => "integration",
+            Self::Route => "route",
+            Self::RouteResponse => "route response",
+            Self::SpareIntegration => "spare integration",
+            Self::Permission => "permission",
+            Self::Stage => "stage",
+            Self::Former => "former resource",
+        }
+    }
+}
+
+/// A step's name in events and reports: `table WebSocketConnections`.
+pub(crate) fn label(kind: &str, name: &str) -> String {
+    format!("{kind} {name}")
+}
+
+/// What a resource's comparison came to.
+#[derive(Debug, Default)]
+pub(crate) struct Verdict {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) notes: Vec<String>,
+}
+
+impl Verdict {
+    /// One step.
+    pub(crate) fn step(kind: Kind, name: &str, action: Action, calls: &[ApiCall]) -> Self {
+        Self { steps: vec![step(kind, name, action, calls)], notes: Vec::new() }
+    }
+
+    /// Nothing to do, or these fields to change.
+    pub(crate) fn changes(kind: Kind, name: &str, changes: Vec<FieldChange>, calls: &[ApiCall]) -> Self {
+        let action = if changes.is_empty() { Action::Keep } else { Action::Update(changes) };
+        let calls = if action == Action::Keep { &[] } else { calls };
+        Self::step(kind, name, action, calls)
+    }
+
+    /// Something is in the way: what, and how to go on.
+    pub(crate) fn refuse(kind: Kind, name: &str, reason: &str, remedy: &str) -> Self {
+        Self::step(kind, name, Action::Refuse(refusal(reason, remedy)), &[])
+    }
+
+    /// A read failed that nothing can do without.
+    pub(crate) fn unread(kind: Kind, name: &str, why: &str) -> Self {
+        Self::refuse(kind, name, &format!("it cannot be read: {why}"), "ask an administrator to allow this call")
+    }
+
+    /// With one more note.
+    pub(crate) fn with_note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+}
+
+/// One step of a plan.
+pub(crate) fn step(kind: Kind, name: &str, action: Action, calls: &[ApiCall]) -> Step {
+    Step { kind: kind.name(), name: name.to_owned(), action, calls: calls.to_vec() }
+}
+
+/// Separates what is in the way from how to go on in a [`Action::Refuse`].
+const WAY_ON: &str = "; to go on: ";
+
+fn refusal(reason: &str, remedy: &str) -> String {
+    format!("{reason}{WAY_ON}{remedy}")
+}
+
+/// The two halves of a [`Action::Refuse`].
+pub(crate) fn halves(refusal: &str) -> (&str, &str) {
+    refusal.split_once(WAY_ON).unwrap_or((refusal, ""))
+}
+
+/// A field of a resource, as wanted or as found.
+pub(crate) struct Field {
+    name: String,
+    /// `None`: could not be read, or does not matter; never a difference.
+    value: Option<String>,
+    secret: bool,
+}
+
+impl Field {
+    /// A field that a plan may show.
+    pub(crate) fn new(name: impl Into<String>, value: impl Into<String>) -> Self {
+        Self { name: name.into(), value: Some(value.into()), secret: false }
+    }
+
+    /// A field that may not be known.
+    pub(crate) fn maybe(name: impl Into<String>, value: Option<String>) -> Self {
+        Self { name: name.into(), value, secret: false }
+    }
+
+    /// A field whose value a plan must not show.
+    pub(crate) fn secret(name: impl Into<String>, value: impl Into<String>) -> Self {
+        Self { name: name.into(), value: Some(value.into()), secret: true }
+    }
+}
+
+/// The fields in which two sides differ; a field that one side lacks is empty there.
+pub(crate) fn differences(want: &[Field], live: &[Field]) -> Vec<FieldChange> {
+    let find = |side: &'_ [Field], name: &str| side.iter().position(|field| field.name == name);
+    let mut changes = Vec::new();
+    let unwanted = live.iter().filter(|field| find(want, &field.name).is_none());
+    for field in want.iter().chain(unwanted) {
+        let side = |side: &[Field]| match find(side, &field.name) {
+            Some(at) => side[at].value.clone(),
+            None => Some(String::new()),
+        };
+        let (Some(to), Some(from)) = (side(want), side(live)) else { continue };
+        if to == from {
+            continue;
+        }
+        let secret = field.secret || find(live, &field.name).is_some_and(|at| live[at].secret);
+        let show = |value: String| if secret && !value.is_empty() { "(sensitive)".to_owned() } else { value };
+        changes.push(FieldChange { field: field.name.clone(), from: show(from), to: show(to) });
+    }
+    changes
+}
+
+/// One kind of AWS resource: how to see it, judge it and change it.
+pub(crate) trait Resource: Sync {
+    fn kind(&self) -> Kind;
+
+    /// The kinds that must have been read before this one is.
+    fn read_after(&self) -> &'static [Kind] {
+        &[]
+    }
+
+    /// The kinds that must stand before this one is made or changed.
+    fn needs(&self) -> &'static [Kind] {
+        &[]
+    }
+
+    /// Reads the account. Missing is an absent slot and a denied read an unknown one; neither is an error.
+    fn read<'a>(&'a self, cx: &'a Context<'a>, seen: Rc<Observed>) -> Seen<'a>;
+
+    /// Compares what is wanted with what was read. Pure: no AWS, no clock.
+    fn diff(&self, want: &Desired, seen: &Observed) -> Verdict;
+
+    fn create<'a>(&'a self, _cx: &'a Context<'a>, _item: &'a str, _seen: Rc<Observed>) -> Seen<'a> {
+        Box::pin(async { Ok(Slot::Same) })
+    }
+
+    fn update<'a>(&'a self, _cx: &'a Context<'a>, _item: &'a str, _seen: Rc<Observed>) -> Seen<'a> {
+        Box::pin(async { Ok(Slot::Same) })
+    }
+
+    fn delete<'a>(&'a self, _cx: &'a Context<'a>, _item: &'a str, _seen: Rc<Observed>) -> Seen<'a> {
+        Box::pin(async { Ok(Slot::Same) })
+    }
+
+    /// What teardown does with it, where it is there and not part of something else that goes.
+    fn teardown(&self, _want: &Desired, _seen: &Observed) -> Option<Verdict> {
+        None
+    }
+
+    /// How it is, for `status`.
+    fn status(&self, _want: &Desired, _seen: &Observed) -> Vec<ResourceStatus> {
+        Vec::new()
+    }
+}
+
+/// Each kind after all that it needs and is read after, so that the table cannot hold a cycle. A person reads a plan in this order.
+pub(crate) static RESOURCES: &[&dyn Resource] = &[
+    &account::Account,
+    &role::Role,
+    &table::Table,
+    &log_group::LogGroup,
+    &api::Api,
+    &role::ReplyPermission,
+    &function::Function,
+    &permission::Permission,
+    &integration::Integration,
+    &route::Routes,
+    &route_response::RouteResponses,
+    &integration::SpareIntegrations,
+    &former::FormerNames,
+    &stage::Stage,
+];
+
+/// The resource that a step is about.
+pub(crate) fn by_name(kind: &str) -> Option<&'static dyn Resource> {
+    RESOURCES.iter().copied().find(|resource| resource.kind().name() == kind)
+}
+
+/// The resource of a kind.
+pub(crate) fn of(kind: Kind) -> Option<&'static dyn Resource> {
+    RESOURCES.iter().copied().find(|resource| resource.kind() == kind)
+}
+
+/// Whether a plan changes anything of these kinds.
+pub(crate) fn changes(kinds: &[Kind], want: &Desired, seen: &Observed) -> bool {
+    let verdicts = kinds.iter().filter_map(|kind| of(*kind)).map(|resource| resource.diff(want, seen));
+    verdicts.flat_map(|verdict| verdict.steps).any(|step| !matches!(step.action, Action::Keep))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_has_each_kind_once_and_after_all_that_it_needs() {
+        let mut before: Vec<Kind> = Vec::new();
+        for resource in RESOURCES {
+            for kind in resource.needs().iter().chain(resource.read_after()) {
+                assert!(before.contains(kind), "{:?} comes before {kind:?}", resource.kind());
+            }
+            assert!(!before.contains(&resource.kind()));
+            before.push(resource.kind());
+            assert_eq!(by_name(resource.kind().name()).map(Resource::kind), Some(resource.kind()));
+        }
+    }
+
+    #[test]
+    fn differences_go_both_ways_and_hide_secrets() {
+        let want = [Field::new("a", "1"), Field::secret("s", "new"), Field::maybe("u", None), Field::new("same", "x")];
+        let live = [Field::secret("s", "old"), Field::new("u", "7"), Field::secret("extra", "e"), Field::new("same", "x")];
+        let changes = differences(&want, &live);
+        let shown: Vec<String> = changes.iter().map(|change| format!("{}:{}>{}", change.field, change.from, change.to)).collect();
+        assert_eq!(shown, ["a:>1", "s:(sensitive)>(sensitive)", "extra:(sensitive)>"]);
+    }
+
+    #[test]
+    fn a_refusal_has_two_halves() {
+        assert_eq!(halves(&refusal("it is there", "rename it")), ("it is there", "rename it"));
+        assert_eq!(halves("only a reason"), ("only a reason", ""));
+    }
+}

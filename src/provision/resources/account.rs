@@ -1,0 +1,47 @@
+//! The account and the Region that everything is made in. Referenced, never changed.
+
+use std::rc::Rc;
+
+use crate::provision::answer::Answer;
+use crate::provision::desired::Desired;
+use crate::provision::error::{AwsError, Cause};
+use crate::provision::observed::{Observed, Place, Slot};
+use crate::provision::plan::ApiCall;
+use crate::provision::resource::{Context, Kind, Resource, Seen, Verdict};
+
+const GET_CALLER_IDENTITY: ApiCall = ApiCall { name: "GetCallerIdentity", iam: "sts:GetCallerIdentity" };
+
+pub(crate) struct Account;
+
+impl Resource for Account {
+    fn kind(&self) -> Kind {
+        Kind::Account
+    }
+
+    fn read<'a>(&'a self, cx: &'a Context<'a>, _seen: Rc<Observed>) -> Seen<'a> {
+        Box::pin(async {
+            let answer = cx.clients.sts.get_caller_identity().send().await.explain(GET_CALLER_IDENTITY, "the caller")?;
+            let arn = answer.arn().unwrap_or_default();
+            let partition = arn.split(':').nth(1).unwrap_or_default();
+            match answer.account() {
+                Some(account) if !partition.is_empty() => Ok(Slot::Place(Place {
+                    account: account.to_owned(),
+                    partition: partition.to_owned(),
+                    region: cx.clients.region.clone(),
+                })),
+                _ => Err(AwsError {
+                    operation: GET_CALLER_IDENTITY.name,
+                    iam: GET_CALLER_IDENTITY.iam,
+                    resource: "the caller".to_owned(),
+                    cause: Cause::Other,
+                    said: Some(format!("an answer without an account: `{arn}`")),
+                    request_id: None,
+                }),
+            }
+        })
+    }
+
+    fn diff(&self, _want: &Desired, _seen: &Observed) -> Verdict {
+        Verdict::default()
+    }
+}

@@ -1,0 +1,72 @@
+//! Resources of this stack under a name that the config no longer has. Nothing is orphaned in silence: a person decides.
+
+use std::rc::Rc;
+
+use super::{function_calls, integration, table_calls};
+use crate::contract::env;
+use crate::provision::desired::Desired;
+use crate::provision::observed::{Found, Observed, Slot};
+use crate::provision::resource::{Context, Kind, Resource, Seen, Verdict};
+
+/// One resource under its former name.
+#[derive(Clone, Debug)]
+pub(crate) struct Former {
+    kind: Kind,
+    name: String,
+}
+
+pub(crate) struct FormerNames;
+
+impl Resource for FormerNames {
+    fn kind(&self) -> Kind {
+        Kind::Former
+    }
+
+    fn read_after(&self) -> &'static [Kind] {
+        &[Kind::Account, Kind::Table, Kind::Function, Kind::Api, Kind::Integration, Kind::Route]
+    }
+
+    fn read<'a>(&'a self, cx: &'a Context<'a>, seen: Rc<Observed>) -> Seen<'a> {
+        Box::pin(async move {
+            let mut former = Vec::new();
+            if let Some(name) = former_function(&cx.want, &seen) {
+                let found = Found::optional(function_calls::read(cx, name).await)?;
+                if found.present().is_some_and(|live| live.owner(&cx.want.stack).is_ours()) {
+                    former.push(Former { kind: Kind::Function, name: name.to_owned() });
+                }
+            }
+            if let Some(name) = former_table(&cx.want, &seen) {
+                let found = Found::optional(table_calls::read(cx, name).await)?;
+                if found.present().is_some_and(|live| live.owner(&cx.want.stack).is_ours()) {
+                    former.push(Former { kind: Kind::Table, name: name.to_owned() });
+                }
+            }
+            Ok(Slot::Former(former))
+        })
+    }
+
+    fn diff(&self, _want: &Desired, seen: &Observed) -> Verdict {
+        let mut verdict = Verdict::default();
+        for Former { kind, name } in &seen.former {
+            let setting = if *kind == Kind::Table { "table" } else { "function.name" };
+            let reason = format!("this stack has the {} `{name}`, and the config names another one, which is not there", kind.name());
+            let remedy = format!("set `{setting}` back to `{name}`, or run `wsfix teardown` with that name first");
+            let name = format!("{} {name}", kind.name());
+            verdict.steps.extend(Verdict::refuse(Kind::Former, &name, &reason, &remedy).steps);
+        }
+        verdict
+    }
+}
+
+/// The function that the integration calls, where the config's own is not there.
+fn former_function<'a>(want: &Desired, seen: &'a Observed) -> Option<&'a str> {
+    let name = integration::shared(want, seen)?.function()?;
+    (matches!(seen.function, Found::Absent) && name != want.function.name).then_some(name)
+}
+
+/// The table that the function works with, where the config's own is not there.
+fn former_table<'a>(want: &Desired, seen: &'a Observed) -> Option<&'a str> {
+    let function = seen.function.present().filter(|function| function.owner(&want.stack).is_ours())?;
+    let name = function.variable(env::TABLE_NAME)?;
+    (matches!(seen.table, Found::Absent) && name != want.table).then_some(name)
+}

@@ -1,0 +1,263 @@
+//! What the function's steps ask Lambda.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{
+    Architecture, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus, PackageType, Runtime, State,
+};
+
+use super::function::{HANDLER, Live, Parts, RUNTIME, Spec, changes, found_variable};
+use crate::provision::answer::{Answer, TAGGING};
+use crate::provision::error::{AwsError, Cause};
+use crate::provision::observed::{Found, Observed, Slot};
+use crate::provision::ownership::Tags;
+use crate::provision::plan::ApiCall;
+use crate::provision::resource::{Context, Kind};
+use crate::provision::wait::{Probe, retry, until};
+
+pub(crate) const GET_FUNCTION: ApiCall = ApiCall { name: "GetFunction", iam: "lambda:GetFunction" };
+const CREATE_FUNCTION: ApiCall = ApiCall { name: "CreateFunction", iam: "lambda:CreateFunction" };
+pub(crate) const UPDATE_FUNCTION_CONFIGURATION: ApiCall =
+    ApiCall { name: "UpdateFunctionConfiguration", iam: "lambda:UpdateFunctionConfiguration" };
+pub(crate) const UPDATE_FUNCTION_CODE: ApiCall = ApiCall { name: "UpdateFunctionCode", iam: "lambda:UpdateFunctionCode" };
+pub(crate) const TAG_RESOURCE: ApiCall = ApiCall { name: "TagResource", iam: "lambda:TagResource" };
+pub(crate) const DELETE_FUNCTION: ApiCall = ApiCall { name: "DeleteFunction", iam: "lambda:DeleteFunction" };
+/// What making a function takes. Lambda asks for the right to pass the role and to tag in the same call.
+pub(crate) const CREATE: &[ApiCall] = &[
+    CREATE_FUNCTION,
+    ApiCall { name: "CreateFunction", iam: "iam:PassRole" },
+    ApiCall { name: "CreateFunction", iam: "lambda:TagResource" },
+    GET_FUNCTION,
+];
+
+/// A new role takes seconds until Lambda may assume it; a role that still cannot be assumed then never will.
+const ASSUMABLE_SECONDS: u64 = 60;
+/// Without a VPC a function is ready in seconds.
+const READY_SECONDS: u64 = 120;
+
+/// Reads a function, its configuration and its tags.
+pub(crate) async fn read(cx: &Context<'_>, name: &str) -> Result<Live, AwsError> {
+    let answer = cx.clients.lambda.get_function().function_name(name).send().await.explain(GET_FUNCTION, name)?;
+    Ok(live(cx, &answer))
+}
+
+fn live(cx: &Context<'_>, answer: &GetFunctionOutput) -> Live {
+    let unread = answer.tags_error().map(|error| format!("lambda:ListTags: {}: {}", error.error_code(), error.message()));
+    let tags = match (answer.tags(), &unread) {
+        (_, Some(_)) => None,
+        (tags, None) => Some(tags.cloned().unwrap_or_default().into_iter().collect()),
+    };
+    let empty = FunctionConfiguration::builder().build();
+    let found = answer.configuration().unwrap_or(&empty);
+    let environment = found.environment().and_then(|environment| environment.variables()).cloned().unwrap_or_default();
+    let wanted = &cx.want.environment;
+    let spec = Spec {
+        code: Some(found.code_sha256().unwrap_or_default().to_owned()),
+        role: Some(found.role().unwrap_or_default().to_owned()),
+        runtime: found.runtime().map_or("", Runtime::as_str).to_owned(),
+        handler: found.handler().unwrap_or_default().to_owned(),
+        timeout_seconds: found.timeout().unwrap_or_default(),
+        memory_mb: found.memory_size().unwrap_or_default(),
+        // Lambda's default, and that of servers that leave it out.
+        architecture: found.architectures().first().map_or("x86_64", Architecture::as_str).to_owned(),
+        description: found.description().unwrap_or_default().to_owned(),
+        environment: environment.into_iter().map(|(name, value)| (name.clone(), found_variable(wanted, &name, &value))).collect(),
+        state: state(found),
+    };
+    Live {
+        arn: found.function_arn().unwrap_or_default().to_owned(),
+        spec,
+        tags,
+        reason: reason(found),
+        in_vpc: found.vpc_config().and_then(|vpc| vpc.vpc_id()).is_some_and(|id| !id.is_empty()),
+        unread,
+    }
+}
+
+/// State and last update in one word: `Active`, or what is in the way.
+fn state(found: &FunctionConfiguration) -> String {
+    match (found.state(), found.last_update_status()) {
+        (Some(State::Active | State::Inactive) | None, Some(update @ (LastUpdateStatus::InProgress | LastUpdateStatus::Failed))) => {
+            format!("update {update}")
+        }
+        // A function that nobody called for weeks wakes up by itself.
+        (Some(State::Active | State::Inactive) | None, _) => State::Active.to_string(),
+        (Some(other), _) => other.to_string(),
+    }
+}
+
+fn reason(found: &FunctionConfiguration) -> String {
+    let reasons = [found.state_reason(), found.last_update_status_reason()];
+    reasons.into_iter().flatten().filter(|reason| !reason.is_empty()).collect::<Vec<_>>().join("; ")
+}
+
+/// Makes the function and waits until it can be called.
+pub(crate) async fn create(cx: &Context<'_>, seen: Rc<Observed>) -> Result<Slot, AwsError> {
+    let name = &cx.want.function.name;
+    let mut tags = cx.want.tags.clone();
+    loop {
+        match create_function(cx, &seen, &tags).await {
+            Ok(()) => break,
+            Err(error) if !tags.is_empty() && error.denies(TAGGING) => {
+                cx.note(format!("the function gets no tags; the marker in its description stands in for them ({})", error.words()));
+                tags.clear();
+            }
+            // It was not there a moment ago: the answer to our call was lost, or another run made it.
+            Err(error) if error.cause == Cause::Exists => {
+                let live = read(cx, name).await?;
+                if !live.owner(&cx.want.stack).is_ours() {
+                    return Err(error);
+                }
+                return repair(cx, &Observed { function: Found::Present(live), ..(*seen).clone() }).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let live = wait_ready(cx, true).await?;
+    check_code(cx, &live)?;
+    Ok(Slot::Function(Found::Present(live)))
+}
+
+async fn create_function(cx: &Context<'_>, seen: &Observed, tags: &Tags) -> Result<(), AwsError> {
+    let (want, spec) = (&cx.want, Spec::wanted(&cx.want, seen));
+    let arn = seen.place.function(&want.function.name);
+    let zip = want.code.as_ref().map(|code| Blob::new(code.zip.to_vec()));
+    let call = cx.clients.lambda.create_function().function_name(&want.function.name).set_role(spec.role.clone());
+    let call = call.runtime(Runtime::from(RUNTIME)).handler(HANDLER).package_type(PackageType::Zip);
+    let call = call.code(FunctionCode::builder().set_zip_file(zip).build()).architectures(Architecture::from(spec.architecture.as_str()));
+    let call =
+        call.description(&spec.description).timeout(spec.timeout_seconds).memory_size(spec.memory_mb).environment(environment(&spec));
+    let call = call.set_tags((!tags.is_empty()).then(|| tags.clone().into_iter().collect::<HashMap<_, _>>()));
+    let watch = cx.watch(Kind::Function, &want.function.name, CREATE_FUNCTION, ASSUMABLE_SECONDS);
+    let made = retry(watch, async || call.clone().send().await.explain(CREATE_FUNCTION, &arn)).await;
+    made.map(drop).map_err(unassumable)
+}
+
+/// A role that cannot be assumed for a minute is no role for Lambda: its trust policy is wrong.
+fn unassumable(error: AwsError) -> AwsError {
+    let trust = error.words().contains("cannot be assumed by Lambda");
+    if trust { AwsError { cause: Cause::Invalid, ..error } } else { error }
+}
+
+fn environment(spec: &Spec) -> Environment {
+    let variables = spec.environment.iter().map(|(name, variable)| (name.clone(), variable.value.expose().to_owned())).collect();
+    Environment::builder().set_variables(Some(variables)).build()
+}
+
+/// Puts right what differs.
+pub(crate) async fn update(cx: &Context<'_>, seen: Rc<Observed>) -> Result<Slot, AwsError> {
+    repair(cx, &seen).await
+}
+
+async fn repair(cx: &Context<'_>, seen: &Observed) -> Result<Slot, AwsError> {
+    let Some(live) = seen.function.present() else { return Ok(Slot::Same) };
+    let parts = Parts::of(&changes(&cx.want, seen, live));
+    let mut live = live.clone();
+    if live.spec.state.contains("Pending") || live.spec.state.contains("InProgress") {
+        live = wait_ready(cx, false).await?;
+    }
+    if parts.configuration {
+        update_configuration(cx, seen, &live).await?;
+        live = wait_ready(cx, false).await?;
+    }
+    if parts.code {
+        update_code(cx, &live).await?;
+        live = wait_ready(cx, false).await?;
+        check_code(cx, &live)?;
+    }
+    if parts.tags {
+        put_tags(cx, &live.arn).await?;
+    }
+    Ok(Slot::Function(Found::Present(live)))
+}
+
+async fn update_configuration(cx: &Context<'_>, seen: &Observed, live: &Live) -> Result<(), AwsError> {
+    let (name, spec) = (&cx.want.function.name, Spec::wanted(&cx.want, seen));
+    let call = cx.clients.lambda.update_function_configuration().function_name(name);
+    let call = call.runtime(Runtime::from(RUNTIME)).handler(HANDLER).description(&spec.description);
+    let call = call.timeout(spec.timeout_seconds).memory_size(spec.memory_mb).environment(environment(&spec));
+    // Naming a role asks for the right to pass it, even where it stays the same.
+    let call = call.set_role(spec.role.clone().filter(|role| live.spec.role.as_ref() != Some(role)));
+    let watch = cx.watch(Kind::Function, name, UPDATE_FUNCTION_CONFIGURATION, READY_SECONDS);
+    let updated = retry(watch, async || call.clone().send().await.explain(UPDATE_FUNCTION_CONFIGURATION, &live.arn)).await;
+    updated.map(drop).map_err(unassumable)
+}
+
+async fn update_code(cx: &Context<'_>, live: &Live) -> Result<(), AwsError> {
+    let Some(code) = &cx.want.code else { return Ok(()) };
+    let name = &cx.want.function.name;
+    let architecture = Architecture::from(cx.want.function.architecture.as_str());
+    let call =
+        cx.clients.lambda.update_function_code().function_name(name).zip_file(Blob::new(code.zip.to_vec())).architectures(architecture);
+    let watch = cx.watch(Kind::Function, name, UPDATE_FUNCTION_CODE, READY_SECONDS);
+    retry(watch, async || call.clone().send().await.explain(UPDATE_FUNCTION_CODE, &live.arn)).await.map(drop)
+}
+
+/// What Lambda runs must be what was sent.
+fn check_code(cx: &Context<'_>, live: &Live) -> Result<(), AwsError> {
+    match (&cx.want.code, &live.spec.code) {
+        (Some(sent), Some(stored)) if sent.sha256 != *stored => Err(AwsError {
+            operation: UPDATE_FUNCTION_CODE.name,
+            iam: UPDATE_FUNCTION_CODE.iam,
+            resource: live.arn.clone(),
+            cause: Cause::Other,
+            said: Some(format!("Lambda stores code with the digest {stored}, not {}: somebody else uploads to this function", sent.sha256)),
+            request_id: None,
+        }),
+        _ => Ok(()),
+    }
+}
+
+async fn put_tags(cx: &Context<'_>, arn: &str) -> Result<(), AwsError> {
+    let tags: HashMap<_, _> = cx.want.tags.clone().into_iter().collect();
+    match cx.clients.lambda.tag_resource().resource(arn).set_tags(Some(tags)).send().await.explain(TAG_RESOURCE, arn) {
+        Err(error) if matches!(error.cause, Cause::Denied { .. }) => {
+            cx.note(format!("the function's tags stay as they are ({})", error.words()));
+            Ok(())
+        }
+        other => other.map(drop),
+    }
+}
+
+/// Waits until the function is active and its last update is through.
+async fn wait_ready(cx: &Context<'_>, new: bool) -> Result<Live, AwsError> {
+    let name = &cx.want.function.name;
+    until(cx.watch(Kind::Function, name, GET_FUNCTION, READY_SECONDS), async || {
+        let live = match read(cx, name).await {
+            Err(error) if new && error.cause == Cause::NotFound => return Ok(Probe::Pending("not known yet".to_owned())),
+            other => other?,
+        };
+        let state = live.spec.state.clone();
+        Ok(match state.as_str() {
+            "Active" => Probe::Ready(live),
+            "Pending" | "update InProgress" => Probe::Pending(state),
+            _ => Probe::Failed(if live.reason.is_empty() { state } else { format!("{state}: {}", live.reason) }),
+        })
+    })
+    .await
+}
+
+/// Deletes the function and waits until it is gone.
+pub(crate) async fn delete(cx: &Context<'_>, seen: Rc<Observed>) -> Result<Slot, AwsError> {
+    let name = &cx.want.function.name;
+    let arn = seen.place.function(name);
+    let deleted = retry(cx.watch(Kind::Function, name, DELETE_FUNCTION, READY_SECONDS), async || {
+        cx.clients.lambda.delete_function().function_name(name).send().await.explain(DELETE_FUNCTION, &arn)
+    });
+    match deleted.await {
+        Err(error) if error.cause != Cause::NotFound => return Err(error),
+        _ => {}
+    }
+    until(cx.watch(Kind::Function, name, GET_FUNCTION, READY_SECONDS), async || {
+        match cx.clients.lambda.get_function().function_name(name).send().await.explain(GET_FUNCTION, &arn) {
+            Ok(_) => Ok(Probe::Pending("Deleting".to_owned())),
+            Err(error) if error.cause == Cause::NotFound => Ok(Probe::Ready(())),
+            Err(error) => Err(error),
+        }
+    })
+    .await?;
+    Ok(Slot::Function(Found::Absent))
+}

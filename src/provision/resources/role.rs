@@ -1,0 +1,206 @@
+//! The execution role, and whether it may post to `@connections`. Referenced, never changed: only `Keep` or `Refuse`.
+
+use std::rc::Rc;
+
+use crate::config::Reply;
+use crate::provision::answer::Answer;
+use crate::provision::desired::Desired;
+use crate::provision::error::{AwsError, Cause};
+use crate::provision::observed::{Found, Observed, Place, Slot};
+use crate::provision::outputs::ResourceStatus;
+use crate::provision::plan::{Action, ApiCall};
+use crate::provision::resource::{Context, Kind, Resource, Seen, Verdict};
+use crate::provision::roles::{self, Trust, trusts_lambda};
+
+const GET_ROLE: ApiCall = ApiCall { name: "GetRole", iam: "iam:GetRole" };
+const LIST_ROLES: ApiCall = ApiCall { name: "ListRoles", iam: "iam:ListRoles" };
+const SIMULATE: ApiCall = ApiCall { name: "SimulatePrincipalPolicy", iam: "iam:SimulatePrincipalPolicy" };
+
+/// The roles that may be meant.
+#[derive(Clone, Debug)]
+pub(crate) struct Live {
+    /// One where the config names it; else those that Lambda may assume.
+    roles: Vec<One>,
+}
+
+#[derive(Clone, Debug)]
+struct One {
+    arn: String,
+    trust: Trust,
+}
+
+/// ARN of the role, as far as it is known: as read, as the config says it, or put together from its name.
+pub(crate) fn arn(want: &Desired, seen: &Observed) -> Option<String> {
+    match (seen.role.present().map(|live| live.roles.as_slice()), &want.role) {
+        (Some([one]), _) => Some(one.arn.clone()),
+        (_, Some(named)) => Some(guess(named, &seen.place)),
+        (_, None) => None,
+    }
+}
+
+fn guess(named: &str, place: &Place) -> String {
+    if named.starts_with("arn:") {
+        named.to_owned()
+    } else {
+        format!("arn:{}:iam::{}:role/{}", place.partition, place.account, named.trim_start_matches('/'))
+    }
+}
+
+pub(crate) struct Role;
+
+impl Resource for Role {
+    fn kind(&self) -> Kind {
+        Kind::Role
+    }
+
+    fn read<'a>(&'a self, cx: &'a Context<'a>, _seen: Rc<Observed>) -> Seen<'a> {
+        Box::pin(async {
+            let roles = match &cx.want.role {
+                Some(named) => get(cx, named).await.map(|one| vec![one]),
+                None => list(cx).await,
+            };
+            let roles = roles.map(|roles| Live { roles });
+            Ok(Slot::Role(if cx.want.role.is_some() { Found::optional(roles)? } else { Found::of(roles)? }))
+        })
+    }
+
+    fn diff(&self, want: &Desired, seen: &Observed) -> Verdict {
+        let named = want.role.as_deref();
+        let name = arn(want, seen).unwrap_or_else(|| "(none)".to_owned());
+        let refuse = |reason: &str, remedy: &str| Verdict::refuse(Kind::Role, named.unwrap_or(&name), reason, remedy);
+        let another = "name another role with `--existing-role` (`existing_role` in the config)";
+        match (&seen.role, named) {
+            (Found::Absent, _) => refuse("there is no such role", another),
+            (Found::Unknown(why), Some(_)) => Verdict::step(Kind::Role, &name, Action::Keep, &[])
+                .with_note(format!("the role {name} could not be read; it is used as it is named ({why})")),
+            (Found::Unknown(why), None) => refuse(&format!("the account's roles cannot be listed: {why}"), another),
+            (Found::Present(live), named) => match (live.roles.as_slice(), named) {
+                ([one], Some(_)) if one.trust == Trust::No => refuse(
+                    "its trust policy does not let lambda.amazonaws.com do sts:AssumeRole",
+                    &format!("{another}, or have its trust policy changed"),
+                ),
+                ([one], Some(named)) if named.starts_with("arn:") && one.arn != named => {
+                    refuse(&format!("the account's role of this name is {}", one.arn), another)
+                }
+                ([one], _) => {
+                    let verdict = Verdict::step(Kind::Role, &one.arn, Action::Keep, &[]);
+                    if one.trust == Trust::Unknown {
+                        verdict.with_note(format!(
+                            "whether Lambda may assume {} is not known: a condition in its trust policy decides",
+                            one.arn
+                        ))
+                    } else {
+                        verdict
+                    }
+                }
+                ([], _) => refuse("no role of the account lets lambda.amazonaws.com do sts:AssumeRole", "ask an administrator for one"),
+                (several, _) => {
+                    let arns: Vec<&str> = several.iter().map(|one| one.arn.as_str()).collect();
+                    refuse(
+                        &format!("{} roles of the account can be assumed by Lambda: {}", arns.len(), arns.join(", ")),
+                        "name one with `--existing-role` (`existing_role` in the config)",
+                    )
+                }
+            },
+        }
+    }
+
+    fn status(&self, want: &Desired, seen: &Observed) -> Vec<ResourceStatus> {
+        let name = arn(want, seen).unwrap_or_else(|| "(none)".to_owned());
+        let verdict = self.diff(want, seen);
+        let refused = verdict.steps.iter().find_map(|step| match &step.action {
+            Action::Refuse(why) => Some(why.clone()),
+            Action::Keep | Action::Create | Action::Update(_) | Action::Delete(_) => None,
+        });
+        let (state, healthy) = match (&seen.role, &refused) {
+            (Found::Unknown(_), _) => ("unknown", None),
+            (Found::Absent, _) => ("absent", Some(false)),
+            (Found::Present(_), Some(_)) => ("not fit", Some(false)),
+            (Found::Present(_), None) => ("referenced", Some(true)),
+        };
+        let detail = refused.or_else(|| verdict.notes.first().cloned()).unwrap_or_default();
+        vec![ResourceStatus { kind: Kind::Role.name(), name, state: state.to_owned(), healthy, detail }]
+    }
+}
+
+async fn get(cx: &Context<'_>, named: &str) -> Result<One, AwsError> {
+    // A role's name is unique in its account whatever its path, and GetRole takes the name alone.
+    let name = named.rsplit('/').next().unwrap_or(named);
+    let answer = cx.clients.iam.get_role().role_name(name).send().await.explain(GET_ROLE, named)?;
+    let role = answer.role().ok_or_else(|| AwsError {
+        operation: GET_ROLE.name,
+        iam: GET_ROLE.iam,
+        resource: named.to_owned(),
+        cause: Cause::Other,
+        said: Some("an answer without a role".to_owned()),
+        request_id: None,
+    })?;
+    Ok(one(role))
+}
+
+async fn list(cx: &Context<'_>) -> Result<Vec<One>, AwsError> {
+    let mut pages = cx.clients.iam.list_roles().into_paginator().send();
+    let mut fit = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page.explain(LIST_ROLES, "the account's roles")?;
+        fit.extend(page.roles().iter().map(one).filter(|one| one.trust == Trust::Yes && !one.arn.contains(":role/aws-service-role/")));
+    }
+    Ok(fit)
+}
+
+fn one(role: &aws_sdk_iam::types::Role) -> One {
+    One { arn: role.arn().to_owned(), trust: role.assume_role_policy_document().map_or(Trust::Unknown, trusts_lambda) }
+}
+
+/// Whether the role may post to `@connections`: one question to IAM, and only where the config leaves the choice.
+pub(crate) struct ReplyPermission;
+
+impl Resource for ReplyPermission {
+    fn kind(&self) -> Kind {
+        Kind::Reply
+    }
+
+    fn read_after(&self) -> &'static [Kind] {
+        &[Kind::Account, Kind::Role, Kind::Api]
+    }
+
+    fn read<'a>(&'a self, cx: &'a Context<'a>, seen: Rc<Observed>) -> Seen<'a> {
+        Box::pin(async move {
+            if cx.want.reply != Reply::Auto {
+                return Ok(Slot::MayManage(Found::Absent));
+            }
+            // A role that is not there is refused by its own comparison.
+            let (Some(arn), Found::Present(_) | Found::Unknown(_)) = (arn(&cx.want, &seen), &seen.role) else {
+                return Ok(Slot::MayManage(Found::Absent));
+            };
+            Ok(Slot::MayManage(Found::optional(may_manage(cx, &seen, &arn).await)?))
+        })
+    }
+
+    fn diff(&self, want: &Desired, seen: &Observed) -> Verdict {
+        let reply = roles::reply(want, seen);
+        Verdict::default().with_note(format!("replies travel by {}: {}", reply.mode, reply.why))
+    }
+}
+
+async fn may_manage(cx: &Context<'_>, seen: &Observed, role: &str) -> Result<bool, AwsError> {
+    let api = seen.api().map_or("*", |api| api.id.as_str());
+    let connections = seen.place.arn("execute-api", &format!("{api}/{}/POST/@connections/*", cx.want.api.stage));
+    let question = cx.clients.iam.simulate_principal_policy().policy_source_arn(role);
+    let question = question.action_names("execute-api:ManageConnections").resource_arns(connections);
+    let answer = question.send().await.explain(SIMULATE, role)?;
+    Ok(answer.evaluation_results().iter().all(|result| result.eval_decision().as_str() == "allowed"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_keeps_its_path_in_the_arn() {
+        let place = Place { account: "111122223333".to_owned(), partition: "aws-cn".to_owned(), region: "cn-north-1".to_owned() };
+        assert_eq!(guess("service-role/x", &place), "arn:aws-cn:iam::111122223333:role/service-role/x");
+        assert_eq!(guess("x", &place), "arn:aws-cn:iam::111122223333:role/x");
+        assert_eq!(guess("arn:aws:iam::1:role/p/x", &place), "arn:aws:iam::1:role/p/x");
+    }
+}

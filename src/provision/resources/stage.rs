@@ -1,0 +1,408 @@
+//! The stage with its automatic deployment. It comes last: a stage that is made before the routes records a failed deployment.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use aws_sdk_apigatewayv2::types::{RouteSettings, Stage as Answered};
+
+use crate::config::Throttle;
+use crate::provision::answer::Answer;
+use crate::provision::desired::Desired;
+use crate::provision::error::{AwsError, Cause};
+use crate::provision::observed::{Found, Observed, Slot};
+use crate::provision::outputs::ResourceStatus;
+use crate::provision::plan::{Action, ApiCall, FieldChange};
+use crate::provision::resource::{self, Context, Field, Kind, Resource, Seen, Verdict, differences};
+use crate::provision::wait::{Probe, retry, until};
+
+const GET_STAGES: ApiCall = ApiCall { name: "GetStages", iam: "apigateway:GET" };
+const CREATE_STAGE: ApiCall = ApiCall { name: "CreateStage", iam: "apigateway:POST" };
+const UPDATE_STAGE: ApiCall = ApiCall { name: "UpdateStage", iam: "apigateway:PATCH" };
+const DELETE_ROUTE_SETTINGS: ApiCall = ApiCall { name: "DeleteRouteSettings", iam: "apigateway:DELETE" };
+const CREATE_DEPLOYMENT: ApiCall = ApiCall { name: "CreateDeployment", iam: "apigateway:POST" };
+
+/// The route whose throttle is set apart from the others': it counts handshakes.
+const CONNECT: &str = "$connect";
+/// A change of routes is deployed in seconds.
+const DEPLOYED_SECONDS: u64 = 60;
+/// How often a stage is looked at that says nothing at all of deployments.
+const SILENT_LOOKS: u32 = 5;
+
+/// What wsfix manages about one throttle. Numbers are always sent: settings without them mean zero, and refuse every message.
+#[derive(Clone, Debug, PartialEq)]
+struct Settings {
+    rate: Option<f64>,
+    burst: Option<i32>,
+    /// Writes whole messages and headers, tokens among them, into a log: never wanted.
+    data_trace: bool,
+}
+
+impl Settings {
+    fn wanted(throttle: Throttle) -> Self {
+        Self { rate: Some(f64::from(throttle.rate)), burst: Some(i32::try_from(throttle.burst).unwrap_or(i32::MAX)), data_trace: false }
+    }
+
+    fn found(settings: &RouteSettings) -> Self {
+        Self {
+            rate: settings.throttling_rate_limit(),
+            burst: settings.throttling_burst_limit(),
+            data_trace: settings.data_trace_enabled().unwrap_or_default(),
+        }
+    }
+
+    fn fields(&self, of: &str) -> [Field; 3] {
+        let Self { rate, burst, data_trace } = self;
+        [
+            Field::new(format!("{of}.rate"), rate.map(|rate| rate.to_string()).unwrap_or_default()),
+            Field::new(format!("{of}.burst"), burst.map(|burst| burst.to_string()).unwrap_or_default()),
+            Field::new(format!("{of}.data_trace"), data_trace.to_string()),
+        ]
+    }
+
+    /// For a call: ours, and what wsfix does not manage as it was found.
+    fn build(&self, found: Option<&RouteSettings>) -> RouteSettings {
+        RouteSettings::builder()
+            .set_throttling_rate_limit(self.rate)
+            .set_throttling_burst_limit(self.burst)
+            .data_trace_enabled(self.data_trace)
+            .set_detailed_metrics_enabled(found.and_then(RouteSettings::detailed_metrics_enabled))
+            .set_logging_level(found.and_then(|settings| settings.logging_level().cloned()))
+            .build()
+    }
+}
+
+/// What wsfix manages about the stage; anything else is left as found.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Spec {
+    auto_deploy: bool,
+    messages: Option<Settings>,
+    /// By route key.
+    routes: Vec<(String, Settings)>,
+    /// `None`: the stage says nothing of it.
+    deployment: Option<String>,
+}
+
+const DEPLOYED: &str = "deployed";
+
+impl Spec {
+    fn wanted(want: &Desired) -> Self {
+        Self {
+            auto_deploy: true,
+            messages: Some(Settings::wanted(want.api.message_throttle)),
+            routes: vec![(CONNECT.to_owned(), Settings::wanted(want.api.connect_throttle))],
+            deployment: Some(DEPLOYED.to_owned()),
+        }
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        let Self { auto_deploy, messages, routes, deployment } = self;
+        let mut fields = vec![Field::new("auto_deploy", auto_deploy.to_string()), Field::maybe("deployment", deployment.clone())];
+        fields.extend(messages.iter().flat_map(|settings| settings.fields("messages")));
+        fields.extend(routes.iter().flat_map(|(key, settings)| settings.fields(key)));
+        fields
+    }
+}
+
+/// The stage as found.
+#[derive(Clone, Debug)]
+pub(crate) struct Live {
+    /// `None`: there are only others.
+    stage: Option<One>,
+    /// Names of the API's other stages.
+    others: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+struct One {
+    spec: Spec,
+    deployment_id: Option<String>,
+    message: String,
+    default_settings: Option<RouteSettings>,
+    route_settings: HashMap<String, RouteSettings>,
+}
+
+pub(crate) struct Stage;
+
+impl Resource for Stage {
+    fn kind(&self) -> Kind {
+        Kind::Stage
+    }
+
+    fn read_after(&self) -> &'static [Kind] {
+        &[Kind::Api]
+    }
+
+    fn needs(&self) -> &'static [Kind] {
+        &[Kind::LogGroup, Kind::Api, Kind::Integration, Kind::Route, Kind::RouteResponse]
+    }
+
+    fn read<'a>(&'a self, cx: &'a Context<'a>, seen: Rc<Observed>) -> Seen<'a> {
+        Box::pin(async move {
+            let Some(api) = seen.api() else { return Ok(Slot::Stage(Found::Absent)) };
+            Ok(Slot::Stage(Found::of(read(cx, &api.id).await)?))
+        })
+    }
+
+    fn diff(&self, want: &Desired, seen: &Observed) -> Verdict {
+        let name = &want.api.stage;
+        let live = match &seen.stage {
+            Found::Present(live) => live,
+            Found::Unknown(why) => return Verdict::unread(Kind::Stage, name, why),
+            Found::Absent => return Verdict::step(Kind::Stage, name, Action::Create, &[CREATE_STAGE, GET_STAGES]),
+        };
+        let mut verdict = match &live.stage {
+            None => Verdict::step(Kind::Stage, name, Action::Create, &[CREATE_STAGE, GET_STAGES]),
+            Some(one) => {
+                let changes = changes(want, seen, one);
+                let calls = update_calls(&changes);
+                Verdict::changes(Kind::Stage, name, changes, &calls)
+            }
+        };
+        for other in &live.others {
+            verdict.notes.push(format!(
+                "the API also has the stage `{other}`, which the config does not name: it goes on serving until `wsfix teardown`"
+            ));
+        }
+        verdict
+    }
+
+    fn create<'a>(&'a self, cx: &'a Context<'a>, _name: &'a str, seen: Rc<Observed>) -> Seen<'a> {
+        Box::pin(create(cx, seen))
+    }
+
+    fn update<'a>(&'a self, cx: &'a Context<'a>, _name: &'a str, seen: Rc<Observed>) -> Seen<'a> {
+        Box::pin(async move {
+            let Some(one) = seen.stage.present().and_then(|live| live.stage.as_ref()) else { return Ok(Slot::Same) };
+            update(cx, &seen, one, &changes(&cx.want, &seen, one)).await
+        })
+    }
+
+    fn status(&self, want: &Desired, seen: &Observed) -> Vec<ResourceStatus> {
+        let one = seen.stage.present().and_then(|live| live.stage.as_ref());
+        let (state, healthy, detail) = match (&seen.stage, one) {
+            (Found::Unknown(why), _) => ("unknown".to_owned(), None, why.clone()),
+            (_, None) => ("absent".to_owned(), Some(false), "every handshake gets 403".to_owned()),
+            (_, Some(one)) => {
+                let (state, healthy) = match one.spec.deployment.as_deref() {
+                    Some(DEPLOYED) => ("DEPLOYED", Some(true)),
+                    Some(_) => ("FAILED", Some(false)),
+                    None => ("unknown", None),
+                };
+                let manual = if one.spec.auto_deploy { "" } else { "automatic deployment is off: changes may never have been deployed" };
+                let detail = [one.message.as_str(), manual].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ");
+                (state.to_owned(), healthy, detail)
+            }
+        };
+        vec![ResourceStatus { kind: Kind::Stage.name(), name: want.api.stage.clone(), state, healthy, detail }]
+    }
+}
+
+/// What differs, and whether the other steps cause a new deployment.
+fn changes(want: &Desired, seen: &Observed, one: &One) -> Vec<FieldChange> {
+    let mut changes = differences(&Spec::wanted(want).fields(), &one.spec.fields());
+    if redeploys(want, seen) && !changes.iter().any(|change| change.field == "deployment") {
+        let from = one.deployment_id.clone().unwrap_or_default();
+        changes.push(FieldChange { field: "deployment".to_owned(), from, to: "automatic, after the changes".to_owned() });
+    }
+    changes
+}
+
+fn redeploys(want: &Desired, seen: &Observed) -> bool {
+    let api = resource::of(Kind::Api).map(|api| api.diff(want, seen)).unwrap_or_default();
+    let selection = api.steps.iter().any(|step| match &step.action {
+        Action::Update(changes) => changes.iter().any(|change| change.field == "route_selection_expression"),
+        Action::Keep | Action::Create | Action::Delete(_) | Action::Refuse(_) => false,
+    });
+    selection || resource::changes(&[Kind::Integration, Kind::Route, Kind::RouteResponse], want, seen)
+}
+
+fn update_calls(changes: &[FieldChange]) -> Vec<ApiCall> {
+    let is = |name: &str| changes.iter().any(|change| change.field == name);
+    let awaited = changes.iter().all(|change| change.field == "deployment" && change.to != DEPLOYED);
+    let list = [
+        (is("auto_deploy") || is("deployment") && !awaited).then_some(CREATE_DEPLOYMENT),
+        (!awaited).then_some(UPDATE_STAGE),
+        Some(GET_STAGES),
+    ];
+    list.into_iter().flatten().collect()
+}
+
+async fn read(cx: &Context<'_>, api: &str) -> Result<Live, AwsError> {
+    let mut live = Live { stage: None, others: Vec::new() };
+    let mut token = None;
+    loop {
+        let call = cx.clients.api.get_stages().api_id(api).max_results("500").set_next_token(token);
+        let page = call.send().await.explain(GET_STAGES, api)?;
+        for stage in page.items() {
+            match stage.stage_name() {
+                Some(name) if name == cx.want.api.stage => live.stage = Some(one(stage)),
+                name => live.others.extend(name.map(str::to_owned)),
+            }
+        }
+        token = page.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
+        if token.is_none() {
+            return Ok(live);
+        }
+    }
+}
+
+fn one(stage: &Answered) -> One {
+    let route_settings = stage.route_settings().cloned().unwrap_or_default();
+    let mut routes: Vec<_> = route_settings.iter().map(|(key, settings)| (key.clone(), Settings::found(settings))).collect();
+    routes.sort_by(|left, right| left.0.cmp(&right.0));
+    let message = stage.last_deployment_status_message().unwrap_or_default().to_owned();
+    let deployment_id = stage.deployment_id().filter(|id| !id.is_empty()).map(str::to_owned);
+    One {
+        spec: Spec {
+            auto_deploy: stage.auto_deploy().unwrap_or_default(),
+            messages: stage.default_route_settings().map(Settings::found),
+            routes,
+            deployment: deployment(&message, deployment_id.is_some()),
+        },
+        deployment_id,
+        message,
+        default_settings: stage.default_route_settings().cloned(),
+        route_settings,
+    }
+}
+
+/// The last attempt decides; a stage that was deployed by hand has no message.
+fn deployment(message: &str, deployed: bool) -> Option<String> {
+    if message.to_lowercase().contains("failed") {
+        Some(message.to_owned())
+    } else {
+        (deployed || !message.is_empty()).then(|| DEPLOYED.to_owned())
+    }
+}
+
+fn resource(cx: &Context<'_>, seen: &Observed) -> String {
+    format!("{}/stages/{}", seen.place.api(seen.api_id()), cx.want.api.stage)
+}
+
+async fn create(cx: &Context<'_>, seen: Rc<Observed>) -> Result<Slot, AwsError> {
+    let (name, api) = (&cx.want.api.stage, seen.api_id());
+    let call = cx.clients.api.create_stage().api_id(api).stage_name(name).auto_deploy(true);
+    let call = call.default_route_settings(Settings::wanted(cx.want.api.message_throttle).build(None));
+    let call = call.route_settings(CONNECT, Settings::wanted(cx.want.api.connect_throttle).build(None));
+    let watch = cx.watch(Kind::Stage, name, CREATE_STAGE, 60);
+    match retry(watch, async || call.clone().send().await.explain(CREATE_STAGE, &resource(cx, &seen))).await {
+        Ok(made) => {
+            let made = Answered::builder()
+                .set_auto_deploy(made.auto_deploy)
+                .set_default_route_settings(made.default_route_settings)
+                .set_route_settings(made.route_settings)
+                .set_deployment_id(made.deployment_id)
+                .set_last_deployment_status_message(made.last_deployment_status_message)
+                .build();
+            wait_deployed(cx, api, one(&made), None).await
+        }
+        // It was not there a moment ago: the answer to our call was lost, or another run made it.
+        Err(error) if error.cause == Cause::Exists => match read(cx, api).await?.stage {
+            Some(one) => {
+                let changes = differences(&Spec::wanted(&cx.want).fields(), &one.spec.fields());
+                update(cx, &seen, &one, &changes).await
+            }
+            None => Err(error),
+        },
+        Err(error) => Err(error),
+    }
+}
+
+async fn update(cx: &Context<'_>, seen: &Observed, one: &One, changes: &[FieldChange]) -> Result<Slot, AwsError> {
+    let api = seen.api_id();
+    let is = |name: &str| changes.iter().any(|change| change.field == name);
+    let automatic = changes.iter().any(|change| change.field == "deployment" && change.to != DEPLOYED);
+    if is("auto_deploy") || is("deployment") && !automatic {
+        deploy(cx, seen, one).await?;
+    }
+    for key in one.route_settings.keys().filter(|key| *key != CONNECT) {
+        let call = cx.clients.api.delete_route_settings().api_id(api).stage_name(&cx.want.api.stage).route_key(key);
+        match call.send().await.explain(DELETE_ROUTE_SETTINGS, &resource(cx, seen)) {
+            Err(error) if error.cause != Cause::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    if changes.iter().any(|change| change.field != "deployment" || change.to == DEPLOYED) {
+        patch(cx, seen, one, true).await?;
+    }
+    let found = read(cx, api).await?.stage.unwrap_or_else(|| one.clone());
+    wait_deployed(cx, api, found, one.deployment_id.as_deref().filter(|_| automatic)).await
+}
+
+/// Deploys what is there now. A stage takes a deployment by hand only while it does not deploy by itself.
+async fn deploy(cx: &Context<'_>, seen: &Observed, one: &One) -> Result<(), AwsError> {
+    if one.spec.auto_deploy {
+        patch(cx, seen, one, false).await?;
+    }
+    let (name, api) = (&cx.want.api.stage, seen.api_id());
+    let call = cx.clients.api.create_deployment().api_id(api).stage_name(name).description(cx.want.marker());
+    let watch = cx.watch(Kind::Stage, name, CREATE_DEPLOYMENT, 60);
+    retry(watch, async || call.clone().send().await.explain(CREATE_DEPLOYMENT, &resource(cx, seen))).await.map(drop)
+}
+
+async fn patch(cx: &Context<'_>, seen: &Observed, one: &One, auto_deploy: bool) -> Result<(), AwsError> {
+    let (name, api) = (&cx.want.api.stage, seen.api_id());
+    let messages = Settings::wanted(cx.want.api.message_throttle).build(one.default_settings.as_ref());
+    let connect = Settings::wanted(cx.want.api.connect_throttle).build(one.route_settings.get(CONNECT));
+    let call = cx.clients.api.update_stage().api_id(api).stage_name(name).auto_deploy(auto_deploy);
+    let call = call.default_route_settings(messages).route_settings(CONNECT, connect);
+    let watch = cx.watch(Kind::Stage, name, UPDATE_STAGE, 60);
+    retry(watch, async || call.clone().send().await.explain(UPDATE_STAGE, &resource(cx, seen))).await.map(drop)
+}
+
+/// Waits until the stage serves what is there now; `not`: the deployment that it must leave behind.
+async fn wait_deployed(cx: &Context<'_>, api: &str, first: One, not: Option<&str>) -> Result<Slot, AwsError> {
+    let name = &cx.want.api.stage;
+    let (mut found, mut looks) = (Some(first), 0);
+    let mut last = None;
+    let waited = until(cx.watch(Kind::Stage, name, GET_STAGES, DEPLOYED_SECONDS), async || {
+        looks += 1;
+        let one = match found.take() {
+            Some(one) => one,
+            None => match read(cx, api).await?.stage {
+                Some(one) => one,
+                None => return Ok(Probe::Pending("not known yet".to_owned())),
+            },
+        };
+        let old = not.is_some() && one.deployment_id.as_deref() == not;
+        let (spec, message) = (one.spec.clone(), one.message.clone());
+        last = Some(one);
+        Ok(match spec.deployment.as_deref() {
+            Some(DEPLOYED) if !old => Probe::Ready(()),
+            None if looks > SILENT_LOOKS => Probe::Ready(()),
+            Some(_) if !old => Probe::Failed(message),
+            _ => Probe::Pending("deploying".to_owned()),
+        })
+    })
+    .await;
+    match waited {
+        Err(error) if matches!(error.cause, Cause::TimedOut { .. }) => {
+            cx.note(format!("the stage {name} does not say yet that it serves the changes; `wsfix status` shows when it does"));
+        }
+        other => other?,
+    }
+    Ok(Slot::Stage(Found::Present(Live { stage: last, others: Vec::new() })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_attempt_outweighs_an_earlier_deployment() {
+        let failed = "Deployment attempt failed: Unable to deploy API because no routes exist in this API";
+        assert_eq!(deployment(failed, true).as_deref(), Some(failed));
+        assert_eq!(deployment("Successfully deployed stage with deployment ID 'abc'", false).as_deref(), Some(DEPLOYED));
+        assert_eq!(deployment("", true).as_deref(), Some(DEPLOYED));
+        assert_eq!(deployment("", false), None);
+    }
+
+    #[test]
+    fn settings_keep_what_is_not_ours_and_always_carry_numbers() {
+        let found = RouteSettings::builder().detailed_metrics_enabled(true).throttling_rate_limit(0.0).data_trace_enabled(true).build();
+        let sent = Settings::wanted(Throttle { rate: 500, burst: 100 }).build(Some(&found));
+        assert_eq!(sent.detailed_metrics_enabled(), Some(true));
+        assert_eq!((sent.throttling_rate_limit(), sent.throttling_burst_limit()), (Some(500.0), Some(100)));
+        assert_eq!(sent.data_trace_enabled(), Some(false));
+    }
+}

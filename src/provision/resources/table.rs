@@ -1,0 +1,234 @@
+//! The table of connections, with its index, its expiry and its resource policy.
+
+use std::rc::Rc;
+
+use serde_json::Value;
+
+use super::{role, table_calls as calls, table_policy as policy};
+use crate::contract::{SESSION_INDEX, item};
+use crate::provision::desired::Desired;
+use crate::provision::observed::{Found, Observed, Slot};
+use crate::provision::outputs::ResourceStatus;
+use crate::provision::ownership::{Owner, TAG_FIELD, Tags, owner, tag_changes};
+use crate::provision::plan::{Action, ApiCall, FieldChange};
+use crate::provision::resource::{Context, Field, Kind, Resource, Seen, Verdict, differences};
+
+/// What wsfix manages about the table of connections; anything else is left as found. `None`: could not be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Spec {
+    pub(crate) billing_mode: String,
+    pub(crate) session_index: bool,
+    /// Empty: nothing expires.
+    pub(crate) ttl_attribute: Option<String>,
+    /// In words; empty: there is none.
+    pub(crate) resource_policy: Option<String>,
+    /// `ACTIVE`, once it can be used.
+    pub(crate) status: String,
+}
+
+impl Spec {
+    fn wanted(want: &Desired, seen: &Observed) -> Self {
+        Self {
+            billing_mode: "PAY_PER_REQUEST".to_owned(),
+            session_index: true,
+            ttl_attribute: Some(item::EXPIRES_AT.to_owned()),
+            resource_policy: wanted_policy(want, seen).map(|document| policy::words(&document)),
+            status: "ACTIVE".to_owned(),
+        }
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        let Self { billing_mode, session_index, ttl_attribute, resource_policy, status } = self;
+        vec![
+            Field::new("billing_mode", billing_mode),
+            Field::new(SESSION_INDEX, if *session_index { "present" } else { "" }),
+            Field::maybe("ttl_attribute", ttl_attribute.clone()),
+            Field::maybe("resource_policy", resource_policy.clone()),
+            // A table that is being updated is in use all the same.
+            Field::maybe("status", (status != "UPDATING").then(|| status.clone())),
+        ]
+    }
+}
+
+/// The table as found.
+#[derive(Clone, Debug)]
+pub(crate) struct Live {
+    pub(crate) arn: String,
+    pub(crate) spec: Spec,
+    /// Why the keys are not ours, where they are not.
+    pub(crate) other_keys: Option<String>,
+    /// Status of the index, where there is one.
+    pub(crate) index_status: Option<String>,
+    pub(crate) deletion_protection: bool,
+    /// `None`: could not be read.
+    pub(crate) tags: Option<Tags>,
+    /// The stack that the resource policy names.
+    pub(crate) marked: Option<String>,
+    /// What could not be read, and why.
+    pub(crate) unread: Vec<String>,
+}
+
+impl Live {
+    pub(crate) fn owner(&self, stack: &str) -> Owner {
+        owner(stack, self.tags.as_ref(), self.marked.as_deref())
+    }
+}
+
+/// The resource policy; `None` while the role is not known.
+pub(crate) fn wanted_policy(want: &Desired, seen: &Observed) -> Option<Value> {
+    Some(policy::document(&want.stack, &role::arn(want, seen)?, &seen.place.table(&want.table)))
+}
+
+/// What differs: fields first, then tags.
+pub(crate) fn changes(want: &Desired, seen: &Observed, live: &Live) -> Vec<FieldChange> {
+    let mut changes = differences(&Spec::wanted(want, seen).fields(), &live.spec.fields());
+    changes.extend(tag_changes(&want.tags, live.tags.as_ref()));
+    changes
+}
+
+pub(crate) struct Table;
+
+impl Resource for Table {
+    fn kind(&self) -> Kind {
+        Kind::Table
+    }
+
+    fn needs(&self) -> &'static [Kind] {
+        &[Kind::Role]
+    }
+
+    fn read<'a>(&'a self, cx: &'a Context<'a>, _seen: Rc<Observed>) -> Seen<'a> {
+        Box::pin(async { Ok(Slot::Table(Found::of(calls::read(cx, &cx.want.table).await)?)) })
+    }
+
+    fn diff(&self, want: &Desired, seen: &Observed) -> Verdict {
+        let name = &want.table;
+        let live = match &seen.table {
+            Found::Present(live) => live,
+            Found::Unknown(why) => return Verdict::unread(Kind::Table, name, why),
+            Found::Absent => return Verdict::step(Kind::Table, name, Action::Create, calls::CREATE),
+        };
+        if live.spec.status == "DELETING" {
+            return Verdict::step(Kind::Table, name, Action::Create, calls::CREATE);
+        }
+        let owner = live.owner(&want.stack);
+        // The tags of a table that is being made cannot be read; its step looks again before it changes anything.
+        let young = owner == Owner::Unknown && live.spec.status == "CREATING";
+        if !owner.is_ours() && !serves_our_function(want, seen) && !young {
+            return Verdict::refuse(
+                Kind::Table,
+                name,
+                &owner.reason(),
+                "set another `table`, or, if it is this stack's, tag it `wsfix:stack` with the stack's name",
+            );
+        }
+        if let Some(keys) = &live.other_keys {
+            return Verdict::refuse(
+                Kind::Table,
+                name,
+                keys,
+                "set another `table`, or delete what is in the way: AWS cannot change keys in place",
+            );
+        }
+        let changes = changes(want, seen, live);
+        let calls = update_calls(&changes);
+        let mut verdict = Verdict::changes(Kind::Table, name, changes, &calls);
+        verdict.notes.extend(live.unread.iter().map(|why| format!("table {name}: not compared: {why}")));
+        verdict
+    }
+
+    fn create<'a>(&'a self, cx: &'a Context<'a>, _name: &'a str, seen: Rc<Observed>) -> Seen<'a> {
+        Box::pin(calls::create(cx, seen))
+    }
+
+    fn update<'a>(&'a self, cx: &'a Context<'a>, _name: &'a str, seen: Rc<Observed>) -> Seen<'a> {
+        Box::pin(calls::update(cx, seen))
+    }
+
+    fn delete<'a>(&'a self, cx: &'a Context<'a>, _name: &'a str, seen: Rc<Observed>) -> Seen<'a> {
+        Box::pin(calls::delete(cx, seen))
+    }
+
+    fn teardown(&self, want: &Desired, seen: &Observed) -> Option<Verdict> {
+        let name = &want.table;
+        let live = match &seen.table {
+            Found::Present(live) => live,
+            Found::Unknown(why) => return Some(Verdict::unread(Kind::Table, name, why)),
+            Found::Absent => return None,
+        };
+        let refuse = |reason: &str, remedy: &str| Some(Verdict::refuse(Kind::Table, name, reason, remedy));
+        if live.spec.status == "DELETING" {
+            let why = "it is being deleted already".to_owned();
+            return Some(Verdict::step(Kind::Table, name, Action::Delete(why), &[calls::DESCRIBE_TABLE]));
+        }
+        match live.owner(&want.stack) {
+            Owner::Ours if !seen.place.holds(&live.arn) => {
+                refuse(&format!("{} is not of this account and Region", live.arn), "check the credentials and `--region`")
+            }
+            Owner::Ours if live.deletion_protection => refuse(
+                "it is protected against deletion",
+                &format!("`aws dynamodb update-table --table-name {name} --no-deletion-protection-enabled`, then again"),
+            ),
+            Owner::Ours => {
+                let why = format!("{} has this stack's mark", live.arn);
+                Some(Verdict::step(Kind::Table, name, Action::Delete(why), &[calls::DELETE_TABLE, calls::DESCRIBE_TABLE]))
+            }
+            owner @ (Owner::Disputed(_) | Owner::Unknown) => refuse(
+                &owner.reason(),
+                "allow dynamodb:ListTagsOfResource and dynamodb:GetResourcePolicy, tag it `wsfix:stack` with the stack's name, or delete it by hand",
+            ),
+            Owner::Nobody if serves_our_function(want, seen) => refuse(
+                "the stack's function works with it, but it has no mark of its own",
+                "tag it `wsfix:stack` with the stack's name, or delete it by hand",
+            ),
+            owner @ (Owner::Other(_) | Owner::Nobody) => {
+                Some(Verdict::default().with_note(format!("the table {name} is not this stack's and is left: {}", owner.reason())))
+            }
+        }
+    }
+
+    fn status(&self, want: &Desired, seen: &Observed) -> Vec<ResourceStatus> {
+        let (state, healthy, detail) = match &seen.table {
+            Found::Absent => ("absent".to_owned(), Some(false), String::new()),
+            Found::Unknown(why) => ("unknown".to_owned(), None, why.clone()),
+            Found::Present(live) => {
+                let (healthy, detail) = health(live);
+                (live.spec.status.clone(), Some(healthy), detail)
+            }
+        };
+        vec![ResourceStatus { kind: Kind::Table.name(), name: want.table.clone(), state, healthy, detail }]
+    }
+}
+
+/// Whether the function, which proves to be ours, names this table: enough to go on using it, not enough to delete it.
+fn serves_our_function(want: &Desired, seen: &Observed) -> bool {
+    let Some(function) = seen.function.present() else { return false };
+    function.owner(&want.stack).is_ours() && function.variable(crate::contract::env::TABLE_NAME) == Some(&want.table)
+}
+
+fn update_calls(changes: &[FieldChange]) -> Vec<ApiCall> {
+    let has = |name: &str| changes.iter().any(|change| change.field == name);
+    let mut list = Vec::new();
+    if has("billing_mode") || has(SESSION_INDEX) {
+        list.push(calls::UPDATE_TABLE);
+    }
+    if has("ttl_attribute") {
+        list.push(calls::UPDATE_TIME_TO_LIVE);
+    }
+    if has("resource_policy") {
+        list.push(calls::PUT_RESOURCE_POLICY);
+    }
+    if changes.iter().any(|change| change.field.starts_with(TAG_FIELD)) {
+        list.push(calls::TAG_RESOURCE);
+    }
+    list
+}
+
+fn health(live: &Live) -> (bool, String) {
+    match (live.spec.status.as_str(), live.index_status.as_deref()) {
+        ("ACTIVE" | "UPDATING", Some("ACTIVE" | "UPDATING")) => (true, String::new()),
+        ("ACTIVE" | "UPDATING", Some(index)) => (true, format!("{SESSION_INDEX} is {index}")),
+        ("ACTIVE" | "UPDATING", None) => (true, format!("{SESSION_INDEX} is missing")),
+        (_, _) => (false, String::new()),
+    }
+}

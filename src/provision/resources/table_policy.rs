@@ -1,0 +1,146 @@
+//! The resource policy on the table: what lets the role in, although it may have no policy of its own. Pure.
+
+use serde_json::{Value, json};
+
+use crate::contract::SESSION_INDEX;
+use crate::provision::roles::items;
+
+/// How the `Sid` of our statements begins; the stack's name follows.
+const SID: &str = "WsfixStack";
+/// Ends the stack's name in the `Sid` of the index's statement.
+const INDEX: &str = "ZIndex";
+
+/// The policy that gives one role what the handler does to the table, and nothing else.
+pub(crate) fn document(stack: &str, role: &str, table: &str) -> Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": format!("{SID}{}", escape(stack)),
+                "Effect": "Allow",
+                "Principal": { "AWS": role },
+                "Action": ["dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:DeleteItem"],
+                "Resource": table,
+            },
+            {
+                "Sid": format!("{SID}{}{INDEX}", escape(stack)),
+                "Effect": "Allow",
+                "Principal": { "AWS": role },
+                "Action": "dynamodb:Query",
+                "Resource": format!("{table}/index/{SESSION_INDEX}"),
+            },
+        ],
+    })
+}
+
+/// A policy in words: what is compared, and what a plan shows. Two policies that mean the same read the same.
+pub(crate) fn words(policy: &Value) -> String {
+    let mut statements: Vec<String> = items(&policy["Statement"]).map(statement).collect();
+    statements.sort();
+    statements.join("; ")
+}
+
+/// The stack that a policy names as the table's, where one does.
+pub(crate) fn stack(policy: &Value) -> Option<String> {
+    items(&policy["Statement"]).find_map(|statement| {
+        let name = statement["Sid"].as_str()?.strip_prefix(SID)?;
+        unescape(name.strip_suffix(INDEX).unwrap_or(name))
+    })
+}
+
+fn statement(statement: &Value) -> String {
+    let mut words = vec![statement["Sid"].as_str().unwrap_or_default().to_owned()];
+    words.push(statement["Effect"].as_str().unwrap_or_default().to_owned());
+    let principal = &statement["Principal"];
+    words.push(if principal["AWS"].is_null() { principal.to_string() } else { list(&principal["AWS"]) });
+    words.push(list(&statement["Action"]));
+    words.push(format!("on {}", list(&statement["Resource"])));
+    for rest in ["Condition", "NotAction", "NotPrincipal", "NotResource"] {
+        if !statement[rest].is_null() {
+            words.push(format!("{rest} {}", statement[rest]));
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words.join(" ")
+}
+
+fn list(value: &Value) -> String {
+    let mut list: Vec<&str> = items(value).filter_map(Value::as_str).collect();
+    list.sort_unstable();
+    list.join(",")
+}
+
+/// A `Sid` takes letters and digits only (IAM guide, policy elements).
+fn escape(stack: &str) -> String {
+    stack.bytes().fold(String::new(), |mut sid, byte| {
+        match byte {
+            b'Z' | b'\0'..=b'/' | b':'..=b'@' | b'['..=b'`' | b'{'..=u8::MAX => sid.push_str(&format!("Z{byte:02x}")),
+            _ => sid.push(char::from(byte)),
+        }
+        sid
+    })
+}
+
+fn unescape(sid: &str) -> Option<String> {
+    let mut parts = sid.split('Z');
+    let mut bytes = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        let (code, rest) = part.split_at_checked(2)?;
+        bytes.push(u8::from_str_radix(code, 16).ok()?);
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROLE: &str = "arn:aws:iam::111122223333:role/r";
+    const TABLE: &str = "arn:aws:dynamodb:eu-west-1:111122223333:table/t";
+
+    #[test]
+    fn the_policy_gives_one_role_four_actions() {
+        let words = words(&document("terminal", ROLE, TABLE));
+        assert_eq!(
+            words,
+            format!(
+                "WsfixStackterminal Allow {ROLE} dynamodb:DeleteItem,dynamodb:GetItem,dynamodb:PutItem on {TABLE}; \
+                 WsfixStackterminalZIndex Allow {ROLE} dynamodb:Query on {TABLE}/index/SessionIdIndex"
+            )
+        );
+    }
+
+    #[test]
+    fn order_and_spelling_are_no_difference_and_everything_else_is() {
+        let ours = document("terminal", ROLE, TABLE);
+        let mut other = ours.clone();
+        if let Some(list) = other["Statement"].as_array_mut() {
+            list.reverse();
+        }
+        other["Statement"][0]["Action"] = json!(["dynamodb:Query"]);
+        other["Statement"][1]["Principal"]["AWS"] = json!([ROLE]);
+        other["Statement"][1]["Action"] = json!(["dynamodb:GetItem", "dynamodb:DeleteItem", "dynamodb:PutItem"]);
+        assert_eq!(words(&other), words(&ours));
+        let mut wider = ours.clone();
+        wider["Statement"][0]["Action"] = json!("dynamodb:*");
+        assert_ne!(words(&wider), words(&ours));
+        let mut open = ours.clone();
+        open["Statement"][0]["Principal"] = json!("*");
+        assert_ne!(words(&open), words(&ours));
+        let mut bound = ours.clone();
+        bound["Statement"][0]["Condition"] = json!({ "Bool": { "aws:SecureTransport": "true" } });
+        assert_ne!(words(&bound), words(&ours));
+    }
+
+    #[test]
+    fn the_sid_names_the_stack_exactly() {
+        for name in ["terminal", "my-app", "myapp", "A_Z.9", "Zebra"] {
+            let policy = document(name, ROLE, TABLE);
+            assert_eq!(stack(&policy).as_deref(), Some(name));
+            let sid = policy["Statement"][1]["Sid"].as_str().unwrap_or_default();
+            assert!(sid.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{sid}");
+        }
+        assert_eq!(stack(&json!({ "Statement": [{ "Sid": "Own" }] })), None);
+    }
+}

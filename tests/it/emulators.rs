@@ -1,0 +1,50 @@
+//! Judges that nobody here wrote: servers that answer as AWS does, AWS's own emulator of Lambda's runtime, stock clients.
+//!
+//! Each is a script of `tests/external`, which can be run by hand too; what the servers lack is in `docs/emulators.md`.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+
+const TOOL: &str = env!("CARGO_BIN_EXE_wsfix");
+const HANDLER: &str = env!("CARGO_BIN_EXE_wsfix-handler");
+
+/// The Python of the judges' environment, or why there is none.
+static PYTHON: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("external-venv");
+    let made = Command::new("python3").arg(script("prepare.py")).arg(&folder).output().map_err(|error| format!("python3: {error}"))?;
+    let said = String::from_utf8_lossy(&made.stderr);
+    if made.status.success() { Ok(folder.join("bin/python")) } else { Err(said.trim().to_owned()) }
+});
+
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/external").join(name)
+}
+
+/// Runs one judge. Without its packages it is skipped, visibly, but never where `CI` is set.
+fn judge(name: &str, arguments: &[&str]) {
+    let python = match &*PYTHON {
+        Ok(python) => python,
+        Err(why) => {
+            assert!(std::env::var_os("CI").is_none(), "the Python packages of {name} cannot be installed:\n{why}");
+            // Past the capture of the test harness, which would hide it.
+            let last = why.lines().last().unwrap_or_default();
+            let _ = writeln!(std::io::stderr(), "SKIP {name}: its Python packages cannot be installed: {last}");
+            return;
+        }
+    };
+    let mut command = Command::new(python);
+    command.arg(script(name)).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the environment's python starts");
+    // When this test dies, the pipe closes, and the judge ends with all that it started.
+    let _held = child.stdin.take();
+    let ended = child.wait_with_output().expect("a child");
+    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(ended.status.success(), "{name}: {}\n{}\n{}", ended.status, said(&ended.stdout), said(&ended.stderr));
+}
+
+#[test]
+fn the_handler_runs_under_the_runtime_interface_emulator() {
+    judge("under_rie.py", &[HANDLER]);
+}

@@ -1,0 +1,33 @@
+//! The SDK's clients as a person would use them, beside wsfix.
+
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_sts::config::{Credentials, SharedCredentialsProvider};
+use wsfix::config::Keys;
+
+pub struct Aws {
+    pub iam: aws_sdk_iam::Client,
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    pub logs: aws_sdk_cloudwatchlogs::Client,
+    pub lambda: aws_sdk_lambda::Client,
+    pub api: aws_sdk_apigatewayv2::Client,
+}
+
+impl Aws {
+    pub async fn connect(endpoint: &str, region: &str, keys: &Keys) -> Self {
+        let credentials = Credentials::new(&keys.access_key_id, keys.secret_access_key.expose(), None, None, "test");
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .region(Region::new(region.to_owned()))
+            .endpoint_url(endpoint)
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .load()
+            .await;
+        Self {
+            iam: aws_sdk_iam::Client::new(&config),
+            dynamodb: aws_sdk_dynamodb::Client::new(&config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(&config),
+            lambda: aws_sdk_lambda::Client::new(&config),
+            api: aws_sdk_apigatewayv2::Client::new(&config),
+        }
+    }
+}
