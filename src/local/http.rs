@@ -71,13 +71,7 @@ async fn aws(world: Arc<World>, peer: &Peer, request: Request) -> Response {
         return plain(StatusCode::NOT_FOUND, "no AWS service is recognised in this request");
     };
     let operation = operation_of(service, &parts, form.as_ref());
-    let signed = Signed {
-        method: &parts.method,
-        path: parts.uri.path(),
-        query: parts.uri.query().unwrap_or_default(),
-        headers: &parts.headers,
-        body: &body,
-    };
+    let signed = Signed::of(&parts, &body);
     let caller = credential.and_then(|credential| identify(&world, service, &credential, &signed));
     tokio::time::sleep(world.delays.call).await;
 

@@ -1,5 +1,6 @@
 //! Signature Version 4, the checking side: whether a request was signed with this key, and lately. Pure.
 
+use http::request::Parts;
 use http::{HeaderMap, Method};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use ring::{digest, hmac};
@@ -23,6 +24,14 @@ pub(crate) struct Signed<'a> {
     pub query: &'a str,
     pub headers: &'a HeaderMap,
     pub body: &'a [u8],
+}
+
+impl<'a> Signed<'a> {
+    /// A request whose body has been read.
+    pub(crate) fn of(parts: &'a Parts, body: &'a [u8]) -> Self {
+        let query = parts.uri.query().unwrap_or_default();
+        Self { method: &parts.method, path: parts.uri.path(), query, headers: &parts.headers, body }
+    }
 }
 
 /// Checks a signature; `now` is in epoch seconds.

@@ -153,14 +153,7 @@ fn authorize(world: &World, parts: &Parts, api_id: &str, stage_name: &str, stage
             let credential = Credential::read(&parts.headers);
             let credential = credential.map_err(|_| Refused::new(StatusCode::FORBIDDEN, "Missing Authentication Token"))?;
             let invalid = "The security token included in the request is invalid.";
-            let signed = Signed {
-                method: &parts.method,
-                path: parts.uri.path(),
-                query: parts.uri.query().unwrap_or_default(),
-                headers: &parts.headers,
-                body: b"",
-            };
-            let caller = world.identify(&credential, &signed).map_err(|_| Refused::new(StatusCode::FORBIDDEN, invalid))?;
+            let caller = world.identify(&credential, &Signed::of(parts, b"")).map_err(|_| Refused::new(StatusCode::FORBIDDEN, invalid))?;
             let resource = world.arn("execute-api", &format!("{api_id}/{stage_name}/$connect"));
             let denied = |error: crate::local::wire::ServiceError| Refused::new(StatusCode::FORBIDDEN, error.message);
             world.authorize(&caller, "execute-api:Invoke", &resource, None).map_err(denied)
