@@ -5,7 +5,7 @@
 #![allow(clippy::print_stdout, reason = "the table is what this is for")]
 
 #[path = "../tests/it/support/mod.rs"]
-#[allow(dead_code, reason = "the tests use the rest")]
+#[allow(dead_code, unreachable_pub, clippy::wildcard_enum_match_arm, reason = "shared with the tests, which use the rest")]
 mod support;
 
 use std::process::{Command, ExitCode, Stdio};
@@ -40,31 +40,20 @@ impl Run {
     }
 
     /// Without polls.
-    fn counted(&self) -> Vec<&CallRecord> {
+    fn counted(&self) -> Vec<CallRecord> {
         let mut seen = Vec::new();
-        let mut calls: Vec<&CallRecord> = self.calls.iter().collect();
+        let mut calls = self.calls.clone();
         calls.sort_by_key(|call| call.started);
         calls.retain(|call| {
-            let operation = call.operation.as_str();
-            let poll = POLLED.contains(&operation) && seen.contains(&operation);
-            seen.push(operation);
+            let poll = POLLED.contains(&call.operation.as_str()) && seen.contains(&call.operation);
+            seen.push(call.operation.clone());
             !poll
         });
         calls
     }
 
-    /// The longest sequence of calls of which each began after the one before it had ended. For intervals this is the largest
-    /// set of them that do not overlap, which taking the earliest end first gives.
-    fn chain(&self) -> Vec<&CallRecord> {
-        let mut calls = self.counted();
-        calls.sort_by_key(|call| call.ended);
-        let mut chain: Vec<&CallRecord> = Vec::new();
-        for call in calls {
-            if chain.last().is_none_or(|last| call.started >= last.ended) {
-                chain.push(call);
-            }
-        }
-        chain
+    fn chain(&self) -> Vec<String> {
+        support::chain(&self.counted())
     }
 
     fn mutating(&self) -> usize {
@@ -73,10 +62,12 @@ impl Run {
 
     /// The time as a share of what its calls took together.
     fn share(&self) -> f64 {
-        let sum: Duration = self.calls.iter().map(|call| call.ended - call.started).sum();
-        self.took.as_secs_f64() / sum.as_secs_f64()
+        self.took.as_secs_f64() / support::sum(&self.calls).as_secs_f64()
     }
 }
+
+/// A part of the benchmark, which adds its rows.
+type Part = fn(&mut Report);
 
 /// The rows of the table.
 #[derive(Default)]
@@ -138,8 +129,7 @@ fn chains(report: &mut Report) {
     report.row("provision, nothing to do: mutating calls", count(again.mutating()), "", Some(0.0));
     report.run("teardown", &gone, Some(3.0), None);
     for (name, run) in [("provision", &fresh), ("provision, nothing to do", &again), ("teardown", &gone)] {
-        let operations: Vec<&str> = run.chain().iter().map(|call| call.operation.as_str()).collect();
-        println!("{name}: {}", operations.join(" > "));
+        println!("{name}: {}", run.chain().join(" > "));
     }
 }
 
@@ -177,7 +167,7 @@ fn binaries(report: &mut Report) {
 }
 
 fn main() -> ExitCode {
-    let parts: [(&str, fn(&mut Report)); 3] = [("chains", chains), ("like_aws", like_aws), ("binaries", binaries)];
+    let parts: [(&str, Part); 3] = [("chains", chains), ("like_aws", like_aws), ("binaries", binaries)];
     let named: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let mut report = Report::default();
     for (name, part) in parts {
