@@ -10,7 +10,7 @@
 //! | [`provision`] | makes one AWS account match a `Config` | config, contract, secret |
 //! | [`handler`] | one WebSocket event in, one response out | contract, secret |
 //! | [`verify`] | speaks WebSocket to any URL | contract, secret |
-//! | [`local`] | the local cloud: AWS as wsfix needs it, on loopback | contract |
+//! | [`local`] | the local cloud: AWS as wsfix needs it, on loopback | contract, secret |
 //! | [`cli`] | flags in, words out | config, provision, verify, local, contract, secret |
 
 pub mod contract;

@@ -10,7 +10,7 @@ use crate::provision::error::{AwsError, Cause, Refusal};
 
 use super::exit::Exit;
 use super::hints;
-use super::style::{Paint, printable};
+use super::style::{Paint, printable, short};
 
 /// Why a command did not end well.
 #[derive(Debug)]
@@ -283,16 +283,6 @@ fn words(operation: &str) -> String {
     words
 }
 
-/// The name at the end of an ARN; anything else as it is.
-fn short(resource: &str) -> &str {
-    let Some(rest) = resource.strip_prefix("arn:") else { return resource };
-    let relative = rest.splitn(5, ':').nth(4).unwrap_or(rest);
-    if relative.starts_with('/') {
-        return relative;
-    }
-    relative.split_once(['/', ':']).map_or(relative, |(_, name)| name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -356,11 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_short_and_operations_are_words() {
-        assert_eq!(short("arn:aws:apigateway:us-east-1::/apis/abc/routes"), "/apis/abc/routes");
-        assert_eq!(short("arn:aws:iam::111122223333:role/service-role/r"), "service-role/r");
-        assert_eq!(short("arn:aws:logs:us-east-1:111122223333:log-group:/aws/lambda/x"), "/aws/lambda/x");
-        assert_eq!(short("WebSocketConnections"), "WebSocketConnections");
+    fn operations_are_words() {
         assert_eq!(words("UpdateTimeToLive"), "update time to live");
     }
 

@@ -211,6 +211,7 @@ mod tests {
                 step("api", "TerminalWebSocketAPI", Action::Refuse("two APIs have this name".to_owned())),
             ],
             notes: vec!["replies come back through the route response".to_owned()],
+            observed: None,
         };
         plan.steps[1].calls = vec![ApiCall { name: "CreateTable", iam: "dynamodb:CreateTable" }];
         plan

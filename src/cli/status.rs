@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::{Table, presets};
+use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::json;
 
 use crate::config::Purpose;
@@ -16,7 +16,7 @@ use super::plan::{self, StackArgs};
 use super::provision::show as show_outputs;
 use super::runtime::{block_on, until_stopped};
 use super::settings;
-use super::style::{Paint, count, printable};
+use super::style::{Paint, count, printable, short};
 use super::ui::Ui;
 
 /// Shows what is there, its health, and what differs from the config.
@@ -43,7 +43,10 @@ pub(crate) fn run(args: &StatusArgs, global: &Global, ui: &Ui) -> Result<Exit, E
 
 fn show(status: &Status, paint: Paint) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(["RESOURCE", "NAME", "STATE", "HEALTH", ""]);
+    table
+        .load_preset(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(["RESOURCE", "NAME", "STATE", "HEALTH", ""]);
     for ResourceStatus { kind, name, state, healthy, detail } in &status.resources {
         let health = match healthy {
             Some(true) => "ok",
@@ -51,7 +54,7 @@ fn show(status: &Status, paint: Paint) -> String {
             Some(false) => "not ok",
             None => "unknown",
         };
-        table.add_row([kind, printable(name).as_str(), state, health, printable(detail).as_str()]);
+        table.add_row([kind, printable(short(name)).as_str(), state, health, printable(detail).as_str()]);
     }
     let mut text = String::new();
     for line in table.lines() {

@@ -73,6 +73,16 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
+/// The name at the end of an ARN; anything else as it is.
+pub(crate) fn short(resource: &str) -> &str {
+    let Some(rest) = resource.strip_prefix("arn:") else { return resource };
+    let relative = rest.splitn(5, ':').nth(4).unwrap_or(rest);
+    if relative.starts_with('/') {
+        return relative;
+    }
+    relative.split_once(['/', ':']).map_or(relative, |(_, name)| name)
+}
+
 /// Makes text that came from elsewhere harmless on a terminal: control characters, escapes among them, show as `\u{1b}`.
 pub(crate) fn printable(text: &str) -> String {
     text.chars().flat_map(|c| if c.is_control() && c != '\t' { c.escape_unicode().collect() } else { vec![c] }).collect()
@@ -95,5 +105,13 @@ mod tests {
         assert_eq!(printable("a\x1b[2Jb\tc\r"), "a\\u{1b}[2Jb\tc\\u{d}");
         assert_eq!(Paint::new(false).red("x"), "x");
         assert_eq!(Paint::new(true).red("x"), "\x1b[31mx\x1b[0m");
+    }
+
+    #[test]
+    fn names_are_short() {
+        assert_eq!(short("arn:aws:apigateway:us-east-1::/apis/abc/routes"), "/apis/abc/routes");
+        assert_eq!(short("arn:aws:iam::111122223333:role/service-role/r"), "service-role/r");
+        assert_eq!(short("arn:aws:logs:us-east-1:111122223333:log-group:/aws/lambda/x"), "/aws/lambda/x");
+        assert_eq!(short("WebSocketConnections"), "WebSocketConnections");
     }
 }

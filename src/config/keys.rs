@@ -68,6 +68,7 @@ pub(super) static KEYS: &[Key] = &[
     key("jwt.issuer", Kind::Scalar, &["WSFIX_JWT_ISSUER"], Some("--issuer")),
     key("jwt.audience", Kind::Scalar, &["WSFIX_JWT_AUDIENCE"], Some("--audience")),
     key("jwt.leeway_seconds", Kind::Scalar, &["WSFIX_JWT_LEEWAY_SECONDS"], Some("--leeway")),
+    key("jwt.enforce_expiry", Kind::Scalar, &["WSFIX_JWT_ENFORCE_EXPIRY"], None),
     key("jwt.token_from", Kind::List, &["WSFIX_JWT_TOKEN_FROM"], Some("--token-from")),
     key("signing_key", Kind::Secret, &["WSFIX_SIGNING_KEY"], Some("--signing-key")),
     key("allowed_origins", Kind::List, &["WSFIX_ALLOWED_ORIGINS"], Some("--allowed-origin")),

@@ -10,6 +10,7 @@ use super::secrets::{self, Fetch};
 use super::sources::{DEFAULT_FILE, Purpose, Settings, Sources};
 use super::{Api, Architecture, Config, Connection, Function, Jwt, Reply, Throttle, TokenFrom};
 use super::{names, tags, urls, variables};
+use crate::contract::default;
 
 /// What CloudWatch Logs accepts (`PutRetentionPolicy`).
 const RETENTION_DAYS: [i64; 22] = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
@@ -348,7 +349,8 @@ fn jwt(reader: &mut Reader<'_>, fetch: &mut Fetch<'_>) -> Jwt {
         session_claim,
         issuer,
         audience,
-        leeway_seconds: leeway.map_or(0, |found| whole(found.value)),
+        leeway_seconds: leeway.map_or(default::LEEWAY_SECONDS, |found| whole(found.value)),
+        enforce_expiry: reader.boolean("jwt.enforce_expiry").unwrap_or(true),
         token_from: token_from(reader),
     }
 }

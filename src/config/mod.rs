@@ -15,7 +15,7 @@ mod tags;
 #[cfg(test)]
 mod tests;
 mod urls;
-mod variables;
+pub mod variables;
 mod yaml;
 
 pub use error::{Errors, Excerpt, Place, Problem};
@@ -173,6 +173,8 @@ pub struct Jwt {
     pub audience: Option<String>,
     /// Seconds that clocks may differ, 0 to 300.
     pub leeway_seconds: u32,
+    /// A connection ends with its token: messages after `exp` are refused.
+    pub enforce_expiry: bool,
     /// Where a token may come from; not empty.
     pub token_from: Vec<TokenFrom>,
 }

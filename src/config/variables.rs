@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::reader::{Found, Reader};
 use super::{Config, Reply, SecretSource, TokenFrom};
-use crate::contract::{env, reply};
+use crate::contract::{default, env, reply};
+use crate::secret::Secret;
 
 /// All variables together, names, values and JSON (Lambda quotas).
 const MAX_BYTES: usize = 4096;
@@ -89,42 +90,69 @@ pub(super) fn check_size(reader: &mut Reader<'_>, config: &Config) {
     reader.wrong(&spot, what, "keep large values elsewhere, such as in SSM, and pass their names");
 }
 
-/// The variables as the function will have them, as far as they can be known before there is an API.
-fn all(config: &Config) -> BTreeMap<String, String> {
-    let mut variables = config.function.environment.clone();
-    let mut set = |name: &str, value: String| {
-        variables.insert(name.to_owned(), value);
+/// An environment variable of the function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variable {
+    /// What the function gets.
+    pub value: Secret,
+    /// Whether a plan may show it.
+    pub public: bool,
+}
+
+/// The function's variables, but for those that depend on the API and the reply mode. What equals the handler's own default is left out.
+#[must_use]
+pub fn of(config: &Config) -> BTreeMap<String, Variable> {
+    let given = config.function.environment.iter();
+    let mut variables: BTreeMap<String, Variable> =
+        given.map(|(name, value)| (name.clone(), Variable { value: Secret::new(value), public: false })).collect();
+    let mut put = |name: &str, value: Secret, public: bool| {
+        variables.insert(name.to_owned(), Variable { value, public });
     };
-    set(env::TABLE_NAME, config.table.clone());
-    set(env::APP_RUNNER_URL, config.backend_url.clone().unwrap_or_default());
-    match &config.jwt.secret {
-        Some(SecretSource::Value(secret)) => set(env::JWT_SECRET, secret.expose().to_owned()),
-        Some(SecretSource::Ssm(name)) => set(env::JWT_SECRET_REF, format!("ssm:{name}")),
-        Some(SecretSource::SecretsManager(id)) => set(env::JWT_SECRET_REF, format!("secretsmanager:{id}")),
-        None => {}
-    }
-    let region = config.connection.region.as_deref().unwrap_or("ap-southeast-2");
-    set(env::DOMAIN_NAME, format!("0123456789.execute-api.{region}.amazonaws.com"));
-    set(env::STAGE, config.api.stage.clone());
-    set(env::REPLY, if config.reply == Reply::RouteResponse { reply::ROUTE_RESPONSE } else { reply::MANAGEMENT_API }.to_owned());
-    if let Some(endpoint) = &config.connection.endpoint_url {
-        set(env::MANAGEMENT_URL, format!("{endpoint}/_aws/execute-api/0123456789/{}", config.api.stage));
-    }
-    for (name, value) in [
-        (env::SIGNING_KEY, config.signing_key.as_ref().map(|key| key.expose().to_owned())),
+    let from = config.jwt.token_from.iter().map(|from| word(*from)).collect::<Vec<_>>().join(",");
+    let (timeout, leeway) = (config.backend_timeout_seconds, config.jwt.leeway_seconds);
+    let shown = [
+        (env::TABLE_NAME, Some(config.table.clone())),
+        (env::APP_RUNNER_URL, config.backend_url.clone()),
+        (env::STAGE, Some(config.api.stage.clone())),
+        (env::BACKEND_TIMEOUT_SECONDS, (timeout != default::BACKEND_TIMEOUT_SECONDS).then(|| timeout.to_string())),
+        (env::LEEWAY_SECONDS, (leeway != default::LEEWAY_SECONDS).then(|| leeway.to_string())),
+        (env::ENFORCE_EXPIRY, (!config.jwt.enforce_expiry).then(|| "false".to_owned())),
+        (env::TOKEN_FROM, (from != default::TOKEN_FROM).then_some(from)),
         (env::SESSION_CLAIM, config.jwt.session_claim.clone()),
         (env::ISSUER, config.jwt.issuer.clone()),
         (env::AUDIENCE, config.jwt.audience.clone()),
-        (env::LEEWAY_SECONDS, (config.jwt.leeway_seconds > 0).then(|| config.jwt.leeway_seconds.to_string())),
         (env::ALLOWED_ORIGINS, (!config.allowed_origins.is_empty()).then(|| config.allowed_origins.join(","))),
         (env::REQUIRE_ORIGIN, config.require_origin.then(|| "true".to_owned())),
         (env::SESSION_CACHE_SECONDS, (config.session_cache_seconds > 0).then(|| config.session_cache_seconds.to_string())),
-        (env::BACKEND_TIMEOUT_SECONDS, Some(config.backend_timeout_seconds.to_string())),
-        (env::TOKEN_FROM, Some(config.jwt.token_from.iter().map(|from| word(*from)).collect::<Vec<_>>().join(","))),
-    ] {
+    ];
+    for (name, value) in shown {
         if let Some(value) = value {
-            set(name, value);
+            put(name, Secret::new(value), true);
         }
+    }
+    match &config.jwt.secret {
+        Some(SecretSource::Value(secret)) => put(env::JWT_SECRET, secret.clone(), false),
+        Some(SecretSource::Ssm(name)) => put(env::JWT_SECRET_REF, Secret::new(format!("ssm:{name}")), true),
+        Some(SecretSource::SecretsManager(id)) => put(env::JWT_SECRET_REF, Secret::new(format!("secretsmanager:{id}")), true),
+        None => {}
+    }
+    if let Some(key) = &config.signing_key {
+        put(env::SIGNING_KEY, key.clone(), false);
+    }
+    variables
+}
+
+/// Names and values as Lambda will count them, with the longest values of those that only the account knows.
+fn all(config: &Config) -> BTreeMap<String, String> {
+    let known = of(config).into_iter().map(|(name, variable)| (name, variable.value.expose().to_owned()));
+    let region = config.connection.region.as_deref().unwrap_or("ap-southeast-2");
+    let reply = if config.reply == Reply::RouteResponse { reply::ROUTE_RESPONSE } else { reply::MANAGEMENT_API };
+    let mut variables: BTreeMap<String, String> = known.collect();
+    variables.insert(env::DOMAIN_NAME.to_owned(), format!("0123456789.execute-api.{region}.amazonaws.com"));
+    variables.insert(env::REPLY.to_owned(), reply.to_owned());
+    if let Some(endpoint) = &config.connection.endpoint_url {
+        let url = format!("{endpoint}/_aws/execute-api/0123456789/{}", config.api.stage);
+        variables.insert(env::MANAGEMENT_URL.to_owned(), url);
     }
     variables
 }

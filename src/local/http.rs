@@ -42,7 +42,7 @@ pub(crate) async fn answer(State(world): State<Arc<World>>, ConnectInfo(peer): C
         return plain(StatusCode::FORBIDDEN, why);
     }
     if page {
-        return page_absent();
+        return super::page::answer(&world, request.headers());
     }
     if socket {
         return gateway::upgrade(world, request, peer.address).await;
@@ -127,10 +127,6 @@ async fn dispatch(world: &Arc<World>, call: &Call) -> Outcome {
         Service::Ssm => services::ssm::answer(world, call).await,
         Service::SecretsManager => services::secretsmanager::answer(world, call).await,
     }
-}
-
-fn page_absent() -> Response {
-    plain(StatusCode::NOT_IMPLEMENTED, "there is no page here")
 }
 
 fn identify(world: &World, service: Service, credential: &Credential, signed: &Signed<'_>) -> Result<Caller, Unidentified> {

@@ -6,6 +6,7 @@
 
 pub mod account;
 pub(crate) mod authorize;
+pub mod backend;
 pub mod calls;
 pub mod clock;
 pub(crate) mod connections;
@@ -17,6 +18,7 @@ pub(crate) mod identity;
 pub(crate) mod ids;
 pub(crate) mod json;
 pub(crate) mod operations;
+pub mod page;
 pub(crate) mod params;
 pub(crate) mod patience;
 pub(crate) mod policy;
@@ -218,6 +220,11 @@ impl Cloud {
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.world.clock
+    }
+
+    /// Sets what the page with the terminal connects to.
+    pub fn set_page(&self, info: page::Info) {
+        *self.world.page.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(info);
     }
 
     /// Ends everything and waits for it; what was recorded can still be read.

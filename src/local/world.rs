@@ -16,7 +16,7 @@ use super::services::lambda::Functions;
 use super::services::logs::Groups;
 use super::signature::{self, Signed};
 use super::wire::Caller;
-use super::{Delays, OnLog, Options, ids};
+use super::{Delays, OnLog, Options, ids, page};
 
 /// One running cloud. Each service keeps its own state behind its own lock.
 pub(crate) struct World {
@@ -33,6 +33,8 @@ pub(crate) struct World {
     pub functions: Functions,
     pub apis: Apis,
     pub connections: Connections,
+    /// What the page with the terminal connects to.
+    pub page: Mutex<Option<page::Info>>,
     pub dynamodb: Tables,
     pub logs: Groups,
     /// Keys of sessions that were made since the start, by access key id.
@@ -63,6 +65,7 @@ impl World {
             functions: Functions::default(),
             apis: Apis::default(),
             connections: Connections::default(),
+            page: Mutex::default(),
             dynamodb: Tables::default(),
             logs: Groups::default(),
             sessions: Mutex::default(),

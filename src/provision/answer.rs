@@ -52,6 +52,12 @@ impl AwsError {
 /// Whether a message is about the right to tag, and not about the resource itself.
 pub(crate) const TAGGING: &[&str] = &["TagResource", "TagLogGroup", "/tags/"];
 
+/// An answer that lacks what it is there for.
+pub(crate) fn unanswered(call: ApiCall, resource: &str, said: &str) -> AwsError {
+    let said = Some(said.to_owned());
+    AwsError { operation: call.name, iam: call.iam, resource: resource.to_owned(), cause: Cause::Other, said, request_id: None }
+}
+
 /// A code without what some protocols put around it: `ns#Code`, `Code:http://...`.
 fn plain_code(code: &str) -> &str {
     let code = code.rsplit('#').next().unwrap_or(code);

@@ -49,7 +49,7 @@ impl Clients {
 
 async fn sdk_config(connection: &Connection) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http_client(connection.endpoint_url.is_some()))
+        .http_client(http_client(connection))
         // An upload of the handler may take a while on a slow line; a single answer never does.
         .timeout_config(TimeoutConfig::builder().connect_timeout(Duration::from_secs(5)).read_timeout(Duration::from_secs(60)).build())
         .retry_config(RetryConfig::standard().with_max_attempts(5));
@@ -71,7 +71,13 @@ async fn sdk_config(connection: &Connection) -> SdkConfig {
 }
 
 /// HTTPS through the proxy of the environment; an endpoint of one's own is called directly.
-fn http_client(own_endpoint: bool) -> SharedHttpClient {
+fn http_client(connection: &Connection) -> SharedHttpClient {
+    let own_endpoint = connection.endpoint_url.is_some();
+    let plain = connection.endpoint_url.as_ref().is_some_and(|url| url.starts_with("http://"));
+    // Nothing is encrypted then, credentials included: the system's certificates need not be read.
+    if plain && connection.keys.is_some() {
+        return aws_smithy_http_client::Builder::new().build_http();
+    }
     aws_smithy_http_client::Builder::new().build_with_connector_fn(move |settings, components| {
         let mut connector = Connector::builder().tls_provider(tls::Provider::Rustls(CryptoMode::Ring));
         connector.set_connector_settings(settings.cloned());
@@ -82,6 +88,9 @@ fn http_client(own_endpoint: bool) -> SharedHttpClient {
         connector.build()
     })
 }
+
+/// Items that API Gateway lists in one answer.
+pub(crate) const PAGE: &str = "100";
 
 /// For calls whose repeat makes a second resource, because the name is not unique.
 pub(crate) fn without_retries() -> aws_sdk_apigatewayv2::config::Builder {

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::bundle::Bundle;
 use super::error::Refusal;
 use super::ownership::Tags;
-use crate::config::{Api, Config, Function, Reply, SecretSource, TokenFrom};
-use crate::contract::{default, env, ownership};
-use crate::secret::Secret;
+use crate::config::variables::{self, Variable};
+use crate::config::{Api, Config, Function, Reply};
+use crate::contract::ownership;
 
 /// The stack as the config wants it. What only the account knows (ids, the account itself) is not in it.
 #[derive(Clone, Debug)]
@@ -30,14 +30,6 @@ pub(crate) struct Desired {
     pub(crate) endpoint: Option<String>,
 }
 
-/// An environment variable of the function.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Variable {
-    pub(crate) value: Secret,
-    /// Whether a plan may show it.
-    pub(crate) public: bool,
-}
-
 impl Desired {
     /// What the config wants.
     ///
@@ -58,7 +50,7 @@ impl Desired {
             role: config.existing_role.clone(),
             table: config.table.clone(),
             function: config.function.clone(),
-            environment: environment(config),
+            environment: variables::of(config),
             code: None,
             log_retention_days: config.log_retention_days,
             api: config.api.clone(),
@@ -99,50 +91,4 @@ fn missing(config: &Config) -> Vec<Refusal> {
         );
     }
     missing
-}
-
-fn environment(config: &Config) -> BTreeMap<String, Variable> {
-    let mut variables: BTreeMap<String, Variable> = BTreeMap::new();
-    for (name, value) in &config.function.environment {
-        variables.insert(name.clone(), Variable { value: Secret::new(value), public: false });
-    }
-    let mut put = |name: &str, value: Secret, public: bool| {
-        variables.insert(name.to_owned(), Variable { value, public });
-    };
-    let mut say = |name: &str, value: String| put(name, Secret::new(value), true);
-    say(env::TABLE_NAME, config.table.clone());
-    say(env::APP_RUNNER_URL, config.backend_url.clone().unwrap_or_default());
-    say(env::STAGE, config.api.stage.clone());
-    let from = config.jwt.token_from.iter().map(|from| match from {
-        TokenFrom::Query => "query",
-        TokenFrom::Subprotocol => "subprotocol",
-    });
-    let from = from.collect::<Vec<_>>().join(",");
-    let (timeout, leeway) = (config.backend_timeout_seconds, config.jwt.leeway_seconds);
-    let optional = [
-        (env::BACKEND_TIMEOUT_SECONDS, (timeout != default::BACKEND_TIMEOUT_SECONDS).then(|| timeout.to_string())),
-        (env::LEEWAY_SECONDS, (leeway != default::LEEWAY_SECONDS).then(|| leeway.to_string())),
-        (env::TOKEN_FROM, (from != default::TOKEN_FROM).then_some(from)),
-        (env::SESSION_CLAIM, config.jwt.session_claim.clone()),
-        (env::ISSUER, config.jwt.issuer.clone()),
-        (env::AUDIENCE, config.jwt.audience.clone()),
-        (env::ALLOWED_ORIGINS, (!config.allowed_origins.is_empty()).then(|| config.allowed_origins.join(","))),
-        (env::REQUIRE_ORIGIN, config.require_origin.then(|| "true".to_owned())),
-        (env::SESSION_CACHE_SECONDS, (config.session_cache_seconds > 0).then(|| config.session_cache_seconds.to_string())),
-    ];
-    for (name, value) in optional {
-        if let Some(value) = value {
-            say(name, value);
-        }
-    }
-    match &config.jwt.secret {
-        Some(SecretSource::Value(secret)) => put(env::JWT_SECRET, secret.clone(), false),
-        Some(SecretSource::Ssm(name)) => put(env::JWT_SECRET_REF, Secret::new(format!("ssm:{name}")), true),
-        Some(SecretSource::SecretsManager(id)) => put(env::JWT_SECRET_REF, Secret::new(format!("secretsmanager:{id}")), true),
-        None => {}
-    }
-    if let Some(key) = &config.signing_key {
-        put(env::SIGNING_KEY, key.clone(), false);
-    }
-    variables
 }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::desired::{Desired, Variable};
+use super::desired::Desired;
 use super::observed::Observed;
 use super::outputs;
 use super::roles;
+use crate::config::variables::Variable;
 use crate::contract::env;
 use crate::secret::Secret;
 

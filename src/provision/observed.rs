@@ -1,6 +1,7 @@
 //! The account as last read: one slot a resource.
 
 use crate::provision::error::{AwsError, Cause};
+use crate::provision::ownership::is_untagged;
 use crate::provision::resources::{api, former, function, integration, log_group, permission, role, route, route_response, stage, table};
 
 /// What a look found.
@@ -214,6 +215,12 @@ impl Observed {
             [one] => Some(one),
             _ => None,
         }
+    }
+
+    /// Whether tagging was denied when the stack was made.
+    pub(crate) fn untagged(&self) -> bool {
+        let function = self.function.present().map(|function| function.spec.description.as_str());
+        self.api().map(api::One::description).into_iter().chain(function).any(is_untagged)
     }
 
     /// The id of the stack's API, or words for it where it is not made yet.

@@ -59,12 +59,31 @@ pub(crate) fn owner<'a>(stack: &str, tags: Option<&'a Tags>, marks: impl IntoIte
 pub(crate) fn marked(description: Option<&str>) -> Option<&str> {
     let prefix = marker("");
     let (_, after) = description?.split_once(prefix.as_str())?;
-    after.split_whitespace().next()
+    after.split(|letter: char| letter.is_whitespace() || letter == ';').next()
 }
 
-/// Each wanted tag that is missing or has another value. Tags that wsfix does not know are left alone.
-pub(crate) fn tag_changes(want: &Tags, live: Option<&Tags>) -> Vec<FieldChange> {
-    let Some(live) = live else { return Vec::new() };
+/// Ends a marker where tagging was denied when the resource was made: missing tags are then no difference.
+const UNTAGGED: &str = ";untagged";
+
+/// The description of a resource that gets no tags.
+pub(crate) fn untagged_marker(stack: &str) -> String {
+    marker(stack) + UNTAGGED
+}
+
+/// The description that is wanted, given the one that is found.
+pub(crate) fn description(stack: &str, found: Option<&str>) -> String {
+    if found.is_some_and(is_untagged) { untagged_marker(stack) } else { marker(stack) }
+}
+
+/// Whether a description says that there are no tags.
+pub(crate) fn is_untagged(description: &str) -> bool {
+    description.ends_with(UNTAGGED)
+}
+
+/// Each wanted tag that is missing or has another value. Tags that wsfix does not know are left alone, and so is a resource
+/// without our tag in a stack that was made `untagged`.
+pub(crate) fn tag_changes(want: &Tags, live: Option<&Tags>, untagged: bool) -> Vec<FieldChange> {
+    let Some(live) = live.filter(|live| !untagged || live.contains_key(STACK_TAG)) else { return Vec::new() };
     let differs = want.iter().filter(|(key, value)| live.get(*key) != Some(*value));
     let change = |(key, value): (&String, &String)| FieldChange {
         field: format!("{TAG_FIELD}{key}"),
@@ -104,6 +123,7 @@ mod tests {
     fn a_marker_is_found_in_a_longer_description_and_is_exact() {
         assert_eq!(marked(Some(&marker("terminal"))), Some("terminal"));
         assert_eq!(marked(Some("do not touch: managed-by=wsfix;stack=terminal-2 (ask Ann)")), Some("terminal-2"));
+        assert_eq!(marked(Some(&untagged_marker("terminal"))), Some("terminal"));
         assert_eq!(marked(Some("managed by hand")), None);
         assert_eq!(marked(None), None);
     }
@@ -112,9 +132,12 @@ mod tests {
     fn foreign_tags_are_no_difference() {
         let want = tags(&[(STACK_TAG, "a"), ("team", "x")]);
         let live = tags(&[(STACK_TAG, "a"), ("team", "y"), ("cost", "1")]);
-        let changes = tag_changes(&want, Some(&live));
+        let changes = tag_changes(&want, Some(&live), false);
         assert_eq!(changes.len(), 1);
         assert_eq!((changes[0].field.as_str(), changes[0].from.as_str(), changes[0].to.as_str()), ("tags.team", "y", "x"));
-        assert!(tag_changes(&want, None).is_empty());
+        assert!(tag_changes(&want, None, false).is_empty());
+        assert_eq!(tag_changes(&want, Some(&tags(&[])), false).len(), 2);
+        assert!(tag_changes(&want, Some(&tags(&[])), true).is_empty());
+        assert_eq!(tag_changes(&want, Some(&live), true).len(), 1);
     }
 }

@@ -268,7 +268,6 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::result_large_err, reason = "the callback's type is the library's")]
     fn the_token_travels_where_it_is_told_to() {
         run(async {
             for in_subprotocol in [false, true] {

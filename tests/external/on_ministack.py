@@ -31,6 +31,8 @@ def run(wsfix, handler):
     # MiniStack turns every refusal of the handler into 403.
     session(base, backend, account, refusals=(403,))
     lifecycle.drift(tool, account, role, backend.url)
+    lifecycle.other_config(tool, account)
+    check(tool.provision(reply="route-response")["outputs"]["reply"] == "route-response", "replies can travel as the function's answer")
     session(base, backend, account, refusals=(403,))
     lifecycle.last(tool, account, before, role_before, "websocket-handler-role")
 

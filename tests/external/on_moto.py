@@ -22,6 +22,7 @@ def run(wsfix, handler):
     lifecycle.first(tool, account, role, backend.url)
     # moto has no UpdateStage.
     lifecycle.drift(tool, account, role, backend.url, lacks=("stage",))
+    lifecycle.other_config(tool, account)
     lifecycle.last(tool, account, before, role_before, "websocket-handler-role")
 
 

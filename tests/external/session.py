@@ -25,7 +25,7 @@ async def refused(base, statuses):
 
 async def talk(base, backend, account):
     """Connects, sends every kind of message, leaves; checks what the backend and the table see meanwhile."""
-    async with websockets.connect(url(base, sessionId="s1", token=token("user-1")), proxy=None) as socket:
+    async with websockets.connect(url(base, sessionId="s1", token=token("user-1", sessionId="s1")), proxy=None) as socket:
         items = account.items("s1")
         check([item["sessionId"]["S"] for item in items] == ["s1"] and items[0]["userId"]["S"] == "user-1", "the connection is stored", items)
         connection = items[0]["connectionId"]["S"]

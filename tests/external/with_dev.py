@@ -158,7 +158,7 @@ def identities(account):
 
 def run(wsfix, handler):
     backend = Backend()
-    flags = ["--port", "0", "--output", "json", "--handler", handler, "--backend-url", backend.url, "--route", "sendMessage", "--existing-role", ROLE]
+    flags = ["--port", "0", "--output", "json", "--handler", handler, "--backend-url", backend.url, "--route", "sendMessage", "--existing-role", ROLE, "--tag", "team=judges"]
     secrets = ["--jwt-secret", "env:JWT_SECRET", "--signing-key", "env:WSFIX_SIGNING_KEY"]
     environment = {"JWT_SECRET": JWT_SECRET, "WSFIX_SIGNING_KEY": SIGNING_KEY, "HOME": str(folder("home"))}
     dev = Process("dev", [wsfix, "dev", *flags, *secrets], environment)

@@ -1,59 +1,13 @@
 //! Words and exit codes of the command line, as a person meets them.
 
 use std::net::TcpListener;
-use std::process::{Output, Stdio};
+use std::process::Stdio;
 
-use assert_cmd::Command;
 use serde_json::Value;
 
+use crate::tool::{Ended, Tool};
+
 const COMMANDS: [&str; 7] = ["provision", "plan", "status", "teardown", "build", "dev", "completions"];
-
-/// The tool in an empty directory, with nothing in its environment.
-struct Tool {
-    directory: tempfile::TempDir,
-}
-
-impl Tool {
-    fn new() -> Self {
-        Self { directory: tempfile::tempdir().unwrap() }
-    }
-
-    fn command(&self) -> Command {
-        let mut command = Command::cargo_bin("wsfix").unwrap();
-        command.current_dir(self.directory.path()).env_clear().timeout(std::time::Duration::from_secs(60));
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Ended {
-        Ended::of(self.command().args(arguments).output().unwrap())
-    }
-
-    fn file(&self, name: &str, text: &str) {
-        std::fs::write(self.directory.path().join(name), text).unwrap();
-    }
-}
-
-/// How it ended, and what it said.
-struct Ended {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-impl Ended {
-    fn of(output: Output) -> Self {
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
-    }
-
-    #[track_caller]
-    fn says(&self, code: i32, words: &[&str]) {
-        assert_eq!(self.code, Some(code), "{}\n{}", self.out, self.err);
-        for word in words {
-            assert!(self.err.contains(word), "`{word}` is missing in:\n{}", self.err);
-        }
-    }
-}
 
 #[test]
 fn help_lists_what_is_there_and_nothing_else() {

@@ -48,3 +48,18 @@ fn judge(name: &str, arguments: &[&str]) {
 fn the_handler_runs_under_the_runtime_interface_emulator() {
     judge("under_rie.py", &[HANDLER]);
 }
+
+#[test]
+fn a_stack_lives_on_ministack_and_speaks_websocket() {
+    judge("on_ministack.py", &[TOOL, HANDLER]);
+}
+
+#[test]
+fn the_control_plane_lives_on_moto() {
+    judge("on_moto.py", &[TOOL, HANDLER]);
+}
+
+#[test]
+fn stock_clients_speak_to_dev() {
+    judge("with_dev.py", &[TOOL, HANDLER]);
+}

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -20,7 +20,7 @@ use crate::cli::settings::tell;
 use crate::cli::ui::Ui;
 use crate::config::{self, Config, Keys, Purpose, SecretSource, Sources};
 use crate::local::account::{Account, AccountError, Owner};
-use crate::local::backend::Backend;
+use crate::local::backend::{self, Backend};
 use crate::local::{self, Cloud, LogLine, StartError};
 use crate::provision::progress::{Event, Reporter};
 use crate::provision::{self, Outputs, Plan, Run, Stop};
@@ -68,7 +68,8 @@ impl Setup {
         let mut flags = args.stack.settings();
         let demo = flags.backend_url.is_none();
         flags.region.clone_from(&global.region);
-        flags.backend_url.get_or_insert_with(|| "http://127.0.0.1:1".to_owned()); // until the real one is known
+        flags.endpoint_url = Some("http://127.0.0.1:1".to_owned()); // until the real one is known, as is the next
+        flags.backend_url.get_or_insert_with(|| "http://127.0.0.1:1".to_owned());
         flags.architecture.get_or_insert_with(host_architecture);
         flags.jwt_secret.get_or_insert_with(|| format!("env:{JWT_SECRET}"));
         flags.signing_key.get_or_insert_with(|| format!("env:{SIGNING_KEY}"));
@@ -132,24 +133,27 @@ impl Session {
         };
         config.connection = connection;
         let demo = if demo {
-            Some(Backend::start(config.signing_key.clone(), allow_commands).map_err(|error| Error::here(error.to_string(), ""))?)
+            let options = backend::Options { signing_key: config.signing_key.clone(), allow_commands };
+            Some(Backend::start(options).map_err(|error| Error::here(format!("cannot start the demo backend: {error}"), ""))?)
         } else {
             None
         };
         if let Some(demo) = &demo {
-            config.backend_url = Some(demo.url().to_owned());
+            config.backend_url = Some(demo.url());
         }
         if let Some(list) = list {
             list.passed("the local cloud runs", cloud.endpoint());
         }
         let token = token(&config, SESSION, now() + TOKEN_SECONDS);
         let recorder = Recorder { ui, built: RefCell::default() };
+        let provisioning = Instant::now();
         let stop = Stop::default();
         let run = Run { config: &config, reporter: &recorder, stop: &stop };
         let done = until_stopped(ui, &stop, async { Ok(provision::provision(&run).await?) }).await?;
         if let Some(list) = list {
-            list.passed("the handler's binary is ready", recorder.built.take());
-            list.passed("the stack is provisioned", provisioned(&cloud, &done.plan));
+            let Built { detail, time, .. } = recorder.built.take();
+            list.passed_in("the handler's binary is ready", detail, time);
+            list.passed_in("the stack is provisioned", provisioned(&cloud, &done.plan), provisioning.elapsed());
         }
         Ok(Self { cloud, demo, config, keys, outputs: done.outputs, session_id: SESSION.to_owned(), token, lines })
     }
@@ -180,16 +184,35 @@ fn provisioned(cloud: &Cloud, plan: &Plan) -> String {
     format!("{} resources, {} AWS calls", plan.changes().count(), calls.len())
 }
 
-/// Remembers where the handler's binary came from.
+/// Where the handler's binary came from, and how long it took to have it.
+#[derive(Default)]
+struct Built {
+    since: Option<Instant>,
+    detail: String,
+    time: Duration,
+}
+
+/// Listens for the handler's binary.
 struct Recorder<'a> {
     ui: &'a Ui,
-    built: RefCell<String>,
+    built: RefCell<Built>,
 }
 
 impl Reporter for Recorder<'_> {
     fn event(&self, event: Event) {
-        if let Event::Finished { action: "build", detail, .. } = &event {
-            self.built.replace(detail.clone());
+        match &event {
+            Event::Started { action: "build", .. } => self.built.borrow_mut().since = Some(Instant::now()),
+            Event::Finished { action: "build", detail, .. } => {
+                let mut built = self.built.borrow_mut();
+                built.time = built.since.map(|since| since.elapsed()).unwrap_or_default();
+                built.detail.clone_from(detail);
+            }
+            Event::Planned { .. }
+            | Event::Started { .. }
+            | Event::Waiting { .. }
+            | Event::Finished { .. }
+            | Event::Failed { .. }
+            | Event::Note { .. } => {}
         }
         self.ui.event(event);
     }

@@ -27,11 +27,17 @@ const TOUR: &str = "tour";
 
 /// Goes through everything. An error is only what keeps the tour from going on.
 pub(super) async fn run(setup: Setup, ui: &Ui, list: &Checklist<'_>) -> Result<(), Error> {
-    let session = Session::start(setup, ui, Some(list)).await?;
+    let mut session = Session::start(setup, ui, Some(list)).await?;
     list.judge("a second provision changes nothing", again(&session, ui).await?);
     match session.token(TOUR, now() + 300) {
         Some(token) => connections(&session, token, list).await,
         None => list.skipped("a client connects", "the key of the tokens is in a store, so none can be signed here"),
+    }
+    if !list.all_passed() || ui.verbose() {
+        ui.say("what the handler logged:");
+        while let Ok(line) = session.lines.try_recv() {
+            super::log(&line, ui);
+        }
     }
     list.judge("teardown leaves nothing", teardown(&session, ui).await?);
     session.stop();
@@ -64,7 +70,9 @@ async fn connections(session: &Session, token: Secret, list: &Checklist<'_>) {
     list.passed("a client connects with a token in the URL", format!("HTTP {} after {}", socket.status, duration(socket.elapsed)));
 
     let table = Connections::of(session);
-    list.judge("the connection is in the table", stored(&table).await);
+    let stored = stored(&table).await;
+    let connection = stored.as_ref().map(|(id, _)| id.clone()).unwrap_or_default();
+    list.judge("the connection is in the table", stored.map(|(_, evidence)| evidence));
     for (name, message) in messages(session) {
         list.judge(name, answered(&mut socket, &message).await);
     }
@@ -77,7 +85,7 @@ async fn connections(session: &Session, token: Secret, list: &Checklist<'_>) {
     );
     list.judge("the connection is gone from the table", gone(&table).await);
     match &session.demo {
-        Some(demo) => list.judge("the backend hears of the end", heard(demo).await),
+        Some(demo) => list.judge("the backend hears of the end", heard(demo, &connection).await),
         None => list.skipped("the backend hears of the end", "a backend of one's own knows by itself"),
     }
 }
@@ -144,14 +152,17 @@ async fn refusals(session: &Session, list: &Checklist<'_>) {
     }
 }
 
-/// The item of the connection, with its end of life.
-async fn stored(table: &Connections) -> Result<String, String> {
+/// The connection's id, and what its item says.
+async fn stored(table: &Connections) -> Result<(String, String), String> {
     let items = table.of_session(TOUR).await?;
     let [found] = items.as_slice() else { return Err(format!("{} of the session", count(items.len(), "item"))) };
     let id = text(found, item::CONNECTION_ID).ok_or("the item has no connection id")?;
     let expires = number(found, item::EXPIRES_AT).ok_or("the item has no end of life")?;
     match expires - now() {
-        left @ 1..=7800 => Ok(format!("{id} of user {}, expires in {} min", text(found, item::USER_ID).unwrap_or("?"), left / 60)),
+        left @ 1..=7800 => {
+            let user = text(found, item::USER_ID).unwrap_or("?");
+            Ok((id.to_owned(), format!("{id} of user {user}, expires in {} min", left / 60)))
+        }
         left => Err(format!("{id} expires in {left} s")),
     }
 }
@@ -202,9 +213,9 @@ fn short(text: &str) -> String {
 }
 
 /// Waits until the backend has heard that the connection ended.
-async fn heard(demo: &Backend) -> Result<String, String> {
+async fn heard(demo: &Backend, connection: &str) -> Result<String, String> {
     let since = Instant::now();
-    while demo.disconnects().is_empty() {
+    while !demo.disconnects().iter().any(|heard| heard.connection_id == connection) {
         if since.elapsed() > LIMIT {
             return Err(format!("nothing within {}", duration(LIMIT)));
         }

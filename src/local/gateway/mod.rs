@@ -9,6 +9,8 @@ mod handshake;
 mod integration;
 mod messages;
 mod session;
+#[cfg(test)]
+mod tests;
 mod throttle;
 
 use std::net::SocketAddr;

@@ -1,7 +1,7 @@
 //! The handler compiled by cargo from this package's own checkout.
 
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,34 @@ const SHOWN: usize = 20;
 /// How often a compilation tells how far it is.
 const TELL: Duration = Duration::from_secs(2);
 
+/// What must not reach cargo. Flags for this machine, such as `-C target-cpu=native`, are wrong for Lambda's. The others
+/// are there when cargo itself started this program (`cargo run`); build scripts look at some of them, so that with and without
+/// them everything would be compiled anew.
+const NOT_FOR_CARGO: &[&str] = &[
+    "RUSTFLAGS",
+    "CARGO_ENCODED_RUSTFLAGS",
+    "CARGO_BUILD_TARGET",
+    "CARGO_BUILD_RUSTFLAGS",
+    "CARGO_MANIFEST_DIR",
+    "CARGO_MANIFEST_LINKS",
+    "CARGO_MANIFEST_PATH",
+    "CARGO_PKG_AUTHORS",
+    "CARGO_PKG_DESCRIPTION",
+    "CARGO_PKG_HOMEPAGE",
+    "CARGO_PKG_LICENSE",
+    "CARGO_PKG_LICENSE_FILE",
+    "CARGO_PKG_NAME",
+    "CARGO_PKG_README",
+    "CARGO_PKG_REPOSITORY",
+    "CARGO_PKG_RUST_VERSION",
+    "CARGO_PKG_VERSION",
+    "CARGO_PKG_VERSION_MAJOR",
+    "CARGO_PKG_VERSION_MINOR",
+    "CARGO_PKG_VERSION_PATCH",
+    "CARGO_PKG_VERSION_PRE",
+    "OUT_DIR",
+];
+
 /// What came of it.
 #[derive(Debug)]
 pub(super) enum Compiled {
@@ -25,6 +53,12 @@ pub(super) enum Compiled {
     Binary { path: PathBuf, command: String },
     /// Nothing here can compile for this processor.
     NoTool { what: String, remedy: String },
+}
+
+impl From<(PathBuf, String)> for Compiled {
+    fn from((path, command): (PathBuf, String)) -> Self {
+        Self::Binary { path, command }
+    }
 }
 
 /// The ways to compile.
@@ -45,53 +79,65 @@ pub(super) async fn compile(
     reporter: &dyn Reporter,
     resource: &str,
 ) -> Result<Compiled, Error> {
-    let Some(commands) = commands(&places.cargo, &places.checkout).await else {
-        return Ok(Compiled::NoTool {
-            what: format!("there is no handler for {}, and no cargo that could compile it", architecture.as_str()),
-            remedy: "install Rust (https://rustup.rs), or give a handler with `--handler FILE`".to_owned(),
-        });
+    let no_cargo = || Compiled::NoTool {
+        what: format!("there is no handler for {}, and no cargo that could compile it", architecture.as_str()),
+        remedy: "install Rust (https://rustup.rs), or give a handler with `--handler FILE`".to_owned(),
     };
+    let target = elf::target(architecture);
+    let native = cfg!(target_os = "linux") && target.starts_with(std::env::consts::ARCH);
+    if native {
+        let Some(made) = run(places, Way::Native, architecture, reporter, resource).await? else { return Ok(no_cargo()) };
+        // A C library here that is newer than Lambda's may leave its mark on the binary.
+        if std::fs::read(&made.0).is_ok_and(|bytes| elf::check(&bytes, "", architecture).is_ok()) {
+            return Ok(made.into());
+        }
+        let zigbuild = commands(places).await.is_some_and(|commands| commands.iter().any(|command| command == "zigbuild"));
+        let again = if zigbuild { run(places, Way::Zigbuild, architecture, reporter, resource).await? } else { None };
+        return Ok(again.unwrap_or(made).into());
+    }
+    let Some(commands) = commands(places).await else { return Ok(no_cargo()) };
     let has = |name: &str| commands.iter().any(|command| command == name);
-    let native = cfg!(target_os = "linux") && std::env::consts::ARCH == elf::target(architecture).split('-').next().unwrap_or_default();
-    let way = if native {
-        Way::Native
-    } else if has("zigbuild") {
+    let way = if has("zigbuild") {
         Way::Zigbuild
     } else if has("lambda") {
         Way::Lambda
     } else {
-        let target = elf::target(architecture);
+        let here = std::env::consts::ARCH.replace("aarch64", "arm64");
         return Ok(Compiled::NoTool {
             what: format!("this machine cannot compile the handler for {} by itself", architecture.as_str()),
             remedy: format!(
-                "`pip install cargo-zigbuild && rustup target add {target}`, or install cargo-lambda, or set `function.architecture: {}`",
-                std::env::consts::ARCH.replace("aarch64", "arm64")
+                "`pip install cargo-zigbuild && rustup target add {target}`, or install cargo-lambda, or set `function.architecture: {here}`"
             ),
         });
     };
-    let made = run(places, way, architecture, reporter, resource).await?;
-    // A C library here that is newer than Lambda's may leave its mark on the binary.
-    if way == Way::Native && has("zigbuild") && std::fs::read(&made.0).is_ok_and(|bytes| elf::check(&bytes, "", architecture).is_err()) {
-        let made = run(places, Way::Zigbuild, architecture, reporter, resource).await?;
-        return Ok(Compiled::Binary { path: made.0, command: made.1 });
-    }
-    Ok(Compiled::Binary { path: made.0, command: made.1 })
+    Ok(run(places, way, architecture, reporter, resource).await?.map_or_else(no_cargo, Compiled::from))
 }
 
 /// The subcommands that cargo has here; `None` without cargo.
-async fn commands(cargo: &Path, checkout: &Path) -> Option<Vec<String>> {
-    let listed = Command::new(cargo).arg("--list").current_dir(checkout).stdin(Stdio::null()).stderr(Stdio::null()).output().await.ok()?;
+async fn commands(places: &Places) -> Option<Vec<String>> {
+    let listed = cargo(places).arg("--list").stderr(Stdio::null()).output().await.ok()?;
     let text = String::from_utf8_lossy(&listed.stdout);
     listed.status.success().then(|| text.lines().filter_map(|line| line.split_whitespace().next().map(str::to_owned)).collect())
 }
 
+/// Cargo in the checkout, in an environment that does not tell whether this program was started by cargo itself.
+fn cargo(places: &Places) -> Command {
+    let mut command = Command::new(&places.cargo);
+    for name in NOT_FOR_CARGO {
+        command.env_remove(name);
+    }
+    command.current_dir(&places.checkout).stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+/// The binary and the command that made it; `None` without cargo.
 async fn run(
     places: &Places,
     way: Way,
     architecture: Architecture,
     reporter: &dyn Reporter,
     resource: &str,
-) -> Result<(PathBuf, String), Error> {
+) -> Result<Option<(PathBuf, String)>, Error> {
     let target = elf::target(architecture);
     let lambda_directory = tempfile::tempdir().map_err(|error| Error::new(format!("no temporary directory: {error}"), "set TMPDIR"))?;
     let mut arguments: Vec<String> = match way {
@@ -109,10 +155,11 @@ async fn run(
     arguments.extend(["--profile", "handler", "--bin", BINARY, "--no-default-features", "--features", "handler"].map(str::to_owned));
     let command = format!("cargo {}", arguments.join(" "));
     reporter.event(Event::Waiting { resource: resource.to_owned(), state: format!("compiling: {command}") });
+    arguments.push("--locked".to_owned());
     if way != Way::Lambda {
-        arguments.extend(["--locked", "--message-format", "json-render-diagnostics"].map(str::to_owned));
+        arguments.extend(["--message-format", "json-render-diagnostics"].map(str::to_owned));
     }
-    let output = output(places, &arguments, reporter, resource).await?;
+    let Some(output) = output(places, &arguments, reporter, resource).await? else { return Ok(None) };
     if !output.success {
         let last: Vec<&str> = output.last.iter().map(String::as_str).collect();
         return Err(Error::new(
@@ -138,7 +185,7 @@ async fn run(
             kept
         }
     };
-    Ok((path, command))
+    Ok(Some((path, command)))
 }
 
 /// What cargo did.
@@ -148,23 +195,20 @@ struct Output {
     last: VecDeque<String>,
 }
 
-async fn output(places: &Places, arguments: &[String], reporter: &dyn Reporter, resource: &str) -> Result<Output, Error> {
+async fn output(places: &Places, arguments: &[String], reporter: &dyn Reporter, resource: &str) -> Result<Option<Output>, Error> {
     let failed = |error: std::io::Error| Error::new(format!("cargo cannot be run: {error}"), "give a handler with `--handler FILE`");
-    let mut child = Command::new(&places.cargo)
+    let spawned = cargo(places)
         .args(arguments)
-        .current_dir(&places.checkout)
-        // Flags for this machine, such as `-C target-cpu=native`, are wrong for Lambda's.
-        .env_remove("RUSTFLAGS")
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .env_remove("CARGO_BUILD_TARGET")
         .env("CARGO_TERM_COLOR", "never")
         .env("CARGO_TERM_PROGRESS_WHEN", "never")
-        .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(failed)?;
+        .spawn();
+    let mut child = match spawned {
+        Ok(child) => child,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let mut executable = None;
     let mut last = VecDeque::new();
@@ -190,7 +234,7 @@ async fn output(places: &Places, arguments: &[String], reporter: &dyn Reporter, 
     });
     tokio::join!(messages, words);
     let status = child.wait().await.map_err(failed)?;
-    Ok(Output { success: status.success(), executable, last })
+    Ok(Some(Output { success: status.success(), executable, last }))
 }
 
 async fn each_line(from: Option<impl AsyncRead + Unpin>, mut take: impl FnMut(String)) {

@@ -2,9 +2,8 @@
 
 use std::rc::Rc;
 
-use crate::provision::answer::Answer;
+use crate::provision::answer::{Answer, unanswered};
 use crate::provision::desired::Desired;
-use crate::provision::error::{AwsError, Cause};
 use crate::provision::observed::{Observed, Place, Slot};
 use crate::provision::plan::ApiCall;
 use crate::provision::resource::{Context, Kind, Resource, Seen, Verdict};
@@ -29,14 +28,7 @@ impl Resource for Account {
                     partition: partition.to_owned(),
                     region: cx.clients.region.clone(),
                 })),
-                _ => Err(AwsError {
-                    operation: GET_CALLER_IDENTITY.name,
-                    iam: GET_CALLER_IDENTITY.iam,
-                    resource: "the caller".to_owned(),
-                    cause: Cause::Other,
-                    said: Some(format!("an answer without an account: `{arn}`")),
-                    request_id: None,
-                }),
+                _ => Err(unanswered(GET_CALLER_IDENTITY, "the caller", &format!("an answer without an account: `{arn}`"))),
             }
         })
     }

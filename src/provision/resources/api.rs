@@ -6,12 +6,12 @@ use std::rc::Rc;
 use aws_sdk_apigatewayv2::types::ProtocolType;
 
 use crate::provision::answer::{Answer, TAGGING};
-use crate::provision::aws::without_retries;
+use crate::provision::aws::{PAGE, without_retries};
 use crate::provision::desired::Desired;
 use crate::provision::error::{AwsError, Cause};
 use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::outputs::ResourceStatus;
-use crate::provision::ownership::{Owner, TAG_FIELD, Tags, marked, owner, tag_changes};
+use crate::provision::ownership::{Owner, TAG_FIELD, Tags, description, is_untagged, marked, owner, tag_changes, untagged_marker};
 use crate::provision::plan::{Action, ApiCall, FieldChange};
 use crate::provision::resource::{Context, Field, Kind, Resource, Seen, Verdict, differences};
 use crate::provision::wait::retry;
@@ -32,11 +32,11 @@ pub(crate) struct Spec {
 }
 
 impl Spec {
-    fn wanted(want: &Desired) -> Self {
+    fn wanted(want: &Desired, found: Option<&One>) -> Self {
         Self {
             name: want.api.name.clone(),
             route_selection_expression: want.api.route_selection_expression.clone(),
-            description: want.marker(),
+            description: description(&want.stack, found.map(One::description)),
             disable_execute_api_endpoint: false,
         }
     }
@@ -70,6 +70,13 @@ pub(crate) struct One {
     owner: Owner,
 }
 
+impl One {
+    /// Its description, which may mark it.
+    pub(crate) fn description(&self) -> &str {
+        &self.spec.description
+    }
+}
+
 pub(crate) struct Api;
 
 impl Resource for Api {
@@ -90,8 +97,8 @@ impl Resource for Api {
         };
         match (live.ours.as_slice(), live.foreign.first()) {
             ([one], _) => {
-                let mut changes = differences(&Spec::wanted(want).fields(), &one.spec.fields());
-                changes.extend(tag_changes(&want.tags, Some(&one.tags)));
+                let mut changes = differences(&Spec::wanted(want, Some(one)).fields(), &one.spec.fields());
+                changes.extend(tag_changes(&want.tags, Some(&one.tags), is_untagged(one.description())));
                 let calls = calls(&changes);
                 Verdict::changes(Kind::Api, name, changes, &calls)
             }
@@ -193,7 +200,7 @@ async fn read(cx: &Context<'_>) -> Result<Live, AwsError> {
     let mut live = Live { ours: Vec::new(), foreign: Vec::new() };
     let mut token = None;
     loop {
-        let page = cx.clients.api.get_apis().max_results("500").set_next_token(token).send().await.explain(GET_APIS, &cx.want.api.name)?;
+        let page = cx.clients.api.get_apis().max_results(PAGE).set_next_token(token).send().await.explain(GET_APIS, &cx.want.api.name)?;
         for api in page.items().iter().filter(|api| api.protocol_type() == Some(&ProtocolType::Websocket)) {
             let Some(one) = one(&cx.want.stack, api) else { continue };
             if one.owner.is_ours() {
@@ -222,7 +229,7 @@ fn one(stack: &str, api: &aws_sdk_apigatewayv2::types::Api) -> Option<One> {
 }
 
 async fn create(cx: &Context<'_>, name: &str, seen: Rc<Observed>) -> Result<Slot, AwsError> {
-    let spec = Spec::wanted(&cx.want);
+    let mut spec = Spec::wanted(&cx.want, None);
     let mut tags = cx.want.tags.clone();
     let resource = seen.place.api("");
     let made = loop {
@@ -237,6 +244,7 @@ async fn create(cx: &Context<'_>, name: &str, seen: Rc<Observed>) -> Result<Slot
             Err(error) if !tags.is_empty() && error.denies(TAGGING) => {
                 cx.note(format!("the API gets no tags; the marker in its description stands in for them ({})", error.words()));
                 tags.clear();
+                spec.description = untagged_marker(&cx.want.stack);
             }
             other => break other?,
         }
@@ -247,7 +255,7 @@ async fn create(cx: &Context<'_>, name: &str, seen: Rc<Observed>) -> Result<Slot
 
 async fn update(cx: &Context<'_>, name: &str, seen: Rc<Observed>) -> Result<Slot, AwsError> {
     let Some(one) = seen.api() else { return Ok(Slot::Same) };
-    let spec = Spec::wanted(&cx.want);
+    let spec = Spec::wanted(&cx.want, Some(one));
     let resource = seen.place.api(&one.id);
     if spec != one.spec {
         retry(cx.watch(Kind::Api, name, UPDATE_API, 60), async || {
@@ -260,7 +268,7 @@ async fn update(cx: &Context<'_>, name: &str, seen: Rc<Observed>) -> Result<Slot
         .await?;
     }
     let mut tags = one.tags.clone();
-    if !tag_changes(&cx.want.tags, Some(&tags)).is_empty() {
+    if !tag_changes(&cx.want.tags, Some(&tags), is_untagged(one.description())).is_empty() {
         let wanted: HashMap<_, _> = cx.want.tags.clone().into_iter().collect();
         let answer =
             cx.clients.api.tag_resource().resource_arn(&resource).set_tags(Some(wanted)).send().await.explain(TAG_RESOURCE, &resource);

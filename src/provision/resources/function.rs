@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::{function_calls as calls, role};
-use crate::provision::desired::{Desired, Variable};
+use crate::config::variables::Variable;
+use crate::provision::desired::Desired;
 use crate::provision::environment;
 use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::outputs::ResourceStatus;
-use crate::provision::ownership::{Owner, TAG_FIELD, Tags, marked, owner, tag_changes};
+use crate::provision::ownership::{Owner, TAG_FIELD, Tags, description, is_untagged, marked, owner, tag_changes};
 use crate::provision::plan::{Action, ApiCall, FieldChange};
 use crate::provision::resource::{Context, Field, Kind, Resource, Seen, Verdict, differences};
-use crate::secret::Secret;
 
 /// What runs a binary of one's own.
 pub(crate) const RUNTIME: &str = "provided.al2023";
@@ -50,7 +50,7 @@ impl Spec {
             timeout_seconds: want.function.timeout_seconds,
             memory_mb: want.function.memory_mb,
             architecture: want.function.architecture.as_str().to_owned(),
-            description: want.marker(),
+            description: description(&want.stack, seen.function.present().map(|live| live.spec.description.as_str())),
             environment: environment::variables(want, seen),
             state: READY.to_owned(),
         }
@@ -87,7 +87,10 @@ pub(crate) struct Live {
     /// Lambda's own words for a state that is not good.
     pub(crate) reason: String,
     pub(crate) in_vpc: bool,
+    /// Why the tags could not be read.
     pub(crate) unread: Option<String>,
+    /// Why the environment could not be read: its key may not be used, for one.
+    pub(crate) environment_unread: Option<String>,
 }
 
 impl Live {
@@ -101,20 +104,18 @@ impl Live {
     }
 }
 
-/// A variable as found: what a plan may show of it, the wanted side says.
-pub(crate) fn found_variable(wanted: &BTreeMap<String, Variable>, name: &str, value: &str) -> Variable {
-    Variable { value: Secret::new(value), public: wanted.get(name).is_some_and(|variable| variable.public) }
-}
-
 /// What differs: fields first, then tags.
 pub(crate) fn changes(want: &Desired, seen: &Observed, live: &Live) -> Vec<FieldChange> {
     let wanted = Spec::wanted(want, seen);
     let mut found = live.spec.clone();
+    if live.environment_unread.is_some() {
+        found.environment.clone_from(&wanted.environment);
+    }
     for (name, variable) in &mut found.environment {
-        *variable = found_variable(&wanted.environment, name, variable.value.expose());
+        variable.public = wanted.environment.get(name).is_some_and(|variable| variable.public);
     }
     let mut changes = differences(&wanted.fields(), &found.fields());
-    changes.extend(tag_changes(&want.tags, live.tags.as_ref()));
+    changes.extend(tag_changes(&want.tags, live.tags.as_ref(), is_untagged(&live.spec.description)));
     changes
 }
 
@@ -185,6 +186,9 @@ impl Resource for Function {
         let changes = changes(want, seen, live);
         let calls = Parts::of(&changes).calls();
         let mut verdict = Verdict::changes(Kind::Function, name, changes, &calls);
+        if let Some(why) = &live.environment_unread {
+            verdict.notes.push(format!("function {name}: environment not compared: {why}"));
+        }
         if let Some(why) = &live.unread {
             verdict.notes.push(format!("function {name}: tags not compared: {why}"));
         }

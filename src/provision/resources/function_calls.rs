@@ -9,14 +9,16 @@ use aws_sdk_lambda::types::{
     Architecture, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus, PackageType, Runtime, State,
 };
 
-use super::function::{HANDLER, Live, Parts, RUNTIME, Spec, changes, found_variable};
+use super::function::{HANDLER, Live, Parts, RUNTIME, Spec, changes};
 use crate::provision::answer::{Answer, TAGGING};
+use crate::config::variables::Variable;
 use crate::provision::error::{AwsError, Cause};
 use crate::provision::observed::{Found, Observed, Slot};
-use crate::provision::ownership::Tags;
+use crate::provision::ownership::{Tags, untagged_marker};
 use crate::provision::plan::ApiCall;
 use crate::provision::resource::{Context, Kind};
 use crate::provision::wait::{Probe, retry, until};
+use crate::secret::Secret;
 
 pub(crate) const GET_FUNCTION: ApiCall = ApiCall { name: "GetFunction", iam: "lambda:GetFunction" };
 const CREATE_FUNCTION: ApiCall = ApiCall { name: "CreateFunction", iam: "lambda:CreateFunction" };
@@ -41,10 +43,10 @@ const READY_SECONDS: u64 = 120;
 /// Reads a function, its configuration and its tags.
 pub(crate) async fn read(cx: &Context<'_>, name: &str) -> Result<Live, AwsError> {
     let answer = cx.clients.lambda.get_function().function_name(name).send().await.explain(GET_FUNCTION, name)?;
-    Ok(live(cx, &answer))
+    Ok(live(&answer))
 }
 
-fn live(cx: &Context<'_>, answer: &GetFunctionOutput) -> Live {
+fn live(answer: &GetFunctionOutput) -> Live {
     let unread = answer.tags_error().map(|error| format!("lambda:ListTags: {}: {}", error.error_code(), error.message()));
     let tags = match (answer.tags(), &unread) {
         (_, Some(_)) => None,
@@ -53,7 +55,7 @@ fn live(cx: &Context<'_>, answer: &GetFunctionOutput) -> Live {
     let empty = FunctionConfiguration::builder().build();
     let found = answer.configuration().unwrap_or(&empty);
     let environment = found.environment().and_then(|environment| environment.variables()).cloned().unwrap_or_default();
-    let wanted = &cx.want.environment;
+    let variable = |(name, value): (String, String)| (name, Variable { value: Secret::new(value), public: false });
     let spec = Spec {
         code: Some(found.code_sha256().unwrap_or_default().to_owned()),
         role: Some(found.role().unwrap_or_default().to_owned()),
@@ -64,7 +66,7 @@ fn live(cx: &Context<'_>, answer: &GetFunctionOutput) -> Live {
         // Lambda's default, and that of servers that leave it out.
         architecture: found.architectures().first().map_or("x86_64", Architecture::as_str).to_owned(),
         description: found.description().unwrap_or_default().to_owned(),
-        environment: environment.into_iter().map(|(name, value)| (name.clone(), found_variable(wanted, &name, &value))).collect(),
+        environment: environment.into_iter().map(variable).collect(),
         state: state(found),
     };
     Live {
@@ -74,6 +76,10 @@ fn live(cx: &Context<'_>, answer: &GetFunctionOutput) -> Live {
         reason: reason(found),
         in_vpc: found.vpc_config().and_then(|vpc| vpc.vpc_id()).is_some_and(|id| !id.is_empty()),
         unread,
+        environment_unread: found
+            .environment()
+            .and_then(|environment| environment.error())
+            .map(|error| format!("{}: {}", error.error_code().unwrap_or_default(), error.message().unwrap_or_default())),
     }
 }
 
@@ -122,7 +128,10 @@ pub(crate) async fn create(cx: &Context<'_>, seen: Rc<Observed>) -> Result<Slot,
 }
 
 async fn create_function(cx: &Context<'_>, seen: &Observed, tags: &Tags) -> Result<(), AwsError> {
-    let (want, spec) = (&cx.want, Spec::wanted(&cx.want, seen));
+    let (want, mut spec) = (&cx.want, Spec::wanted(&cx.want, seen));
+    if tags.is_empty() {
+        spec.description = untagged_marker(&want.stack);
+    }
     let arn = seen.place.function(&want.function.name);
     let zip = want.code.as_ref().map(|code| Blob::new(code.zip.to_vec()));
     let call = cx.clients.lambda.create_function().function_name(&want.function.name).set_role(spec.role.clone());

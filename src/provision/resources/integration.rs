@@ -5,7 +5,7 @@ use std::rc::Rc;
 use aws_sdk_apigatewayv2::types::IntegrationType;
 
 use crate::provision::answer::Answer;
-use crate::provision::aws::without_retries;
+use crate::provision::aws::{PAGE, without_retries};
 use crate::provision::desired::Desired;
 use crate::provision::error::{AwsError, Cause};
 use crate::provision::observed::{Found, Observed, Slot};
@@ -159,7 +159,7 @@ async fn read(cx: &Context<'_>, api: &str) -> Result<Live, AwsError> {
     let mut all = Vec::new();
     let mut token = None;
     loop {
-        let call = cx.clients.api.get_integrations().api_id(api).max_results("500").set_next_token(token);
+        let call = cx.clients.api.get_integrations().api_id(api).max_results(PAGE).set_next_token(token);
         let page = call.send().await.explain(GET_INTEGRATIONS, api)?;
         all.extend(page.items().iter().filter_map(|found| {
             let spec = Spec {

@@ -87,7 +87,7 @@ impl Resource for LogGroup {
                 "delete it, set another `function.name`, or, if it is this stack's, tag it `wsfix:stack` with the stack's name",
             );
         }
-        let changes = changes(want, live);
+        let changes = changes(want, seen.untagged(), live);
         let calls = update_calls(&changes);
         let verdict = Verdict::changes(Kind::LogGroup, &name, changes, &calls);
         match &live.unread {
@@ -133,12 +133,10 @@ impl Resource for LogGroup {
                 let why = format!("{} has this stack's tag", live.arn);
                 Some(Verdict::step(Kind::LogGroup, &name, Action::Delete(why), &[DELETE_LOG_GROUP, DESCRIBE_LOG_GROUPS]))
             }
-            Owner::Unknown | Owner::Disputed(_) => refuse(&owner.reason(), "allow logs:ListTagsForResource, or delete it by hand"),
-            Owner::Nobody if of_our_function => refuse(
-                "it is the function's, but it has no mark of its own",
-                "tag it `wsfix:stack` with the stack's name, or delete it by hand",
-            ),
-            Owner::Other(_) | Owner::Nobody => {
+            Owner::Unknown | Owner::Disputed(_) | Owner::Nobody if of_our_function => Some(Verdict::default().with_note(format!(
+                "the log group {name} is the function's, but nothing on it says that this stack made it: it is left; `aws logs delete-log-group --log-group-name {name}` deletes it"
+            ))),
+            Owner::Other(_) | Owner::Nobody | Owner::Unknown | Owner::Disputed(_) => {
                 Some(Verdict::default().with_note(format!("the log group {name} is not this stack's and is left: {}", owner.reason())))
             }
         }
@@ -157,9 +155,9 @@ impl Resource for LogGroup {
     }
 }
 
-fn changes(want: &Desired, live: &Live) -> Vec<FieldChange> {
+fn changes(want: &Desired, untagged: bool, live: &Live) -> Vec<FieldChange> {
     let mut changes = differences(&Spec::wanted(want).fields(), &live.spec.fields());
-    changes.extend(tag_changes(&want.tags, live.tags.as_ref()));
+    changes.extend(tag_changes(&want.tags, live.tags.as_ref(), untagged));
     changes
 }
 
@@ -265,7 +263,7 @@ async fn update(cx: &Context<'_>, name: &str, seen: Rc<Observed>) -> Result<Slot
     if live.spec != Spec::wanted(&cx.want) {
         live.spec = put_retention(cx, name, &live.arn).await?;
     }
-    if !tag_changes(&cx.want.tags, live.tags.as_ref()).is_empty() {
+    if !tag_changes(&cx.want.tags, live.tags.as_ref(), seen.untagged()).is_empty() {
         let wanted: HashMap<_, _> = cx.want.tags.clone().into_iter().collect();
         let answer =
             cx.clients.logs.tag_resource().resource_arn(&live.arn).set_tags(Some(wanted)).send().await.explain(TAG_RESOURCE, &live.arn);

@@ -3,9 +3,9 @@
 use std::rc::Rc;
 
 use crate::config::Reply;
-use crate::provision::answer::Answer;
+use crate::provision::answer::{Answer, unanswered};
 use crate::provision::desired::Desired;
-use crate::provision::error::{AwsError, Cause};
+use crate::provision::error::AwsError;
 use crate::provision::observed::{Found, Observed, Place, Slot};
 use crate::provision::outputs::ResourceStatus;
 use crate::provision::plan::{Action, ApiCall};
@@ -127,14 +127,7 @@ async fn get(cx: &Context<'_>, named: &str) -> Result<One, AwsError> {
     // A role's name is unique in its account whatever its path, and GetRole takes the name alone.
     let name = named.rsplit('/').next().unwrap_or(named);
     let answer = cx.clients.iam.get_role().role_name(name).send().await.explain(GET_ROLE, named)?;
-    let role = answer.role().ok_or_else(|| AwsError {
-        operation: GET_ROLE.name,
-        iam: GET_ROLE.iam,
-        resource: named.to_owned(),
-        cause: Cause::Other,
-        said: Some("an answer without a role".to_owned()),
-        request_id: None,
-    })?;
+    let role = answer.role().ok_or_else(|| unanswered(GET_ROLE, named, "an answer without a role"))?;
     Ok(one(role))
 }
 
@@ -189,7 +182,10 @@ async fn may_manage(cx: &Context<'_>, seen: &Observed, role: &str) -> Result<boo
     let question = cx.clients.iam.simulate_principal_policy().policy_source_arn(role);
     let question = question.action_names("execute-api:ManageConnections").resource_arns(connections);
     let answer = question.send().await.explain(SIMULATE, role)?;
-    Ok(answer.evaluation_results().iter().all(|result| result.eval_decision().as_str() == "allowed"))
+    match answer.evaluation_results() {
+        [] => Err(unanswered(SIMULATE, role, "an answer without a result")),
+        results => Ok(results.iter().all(|result| result.eval_decision().as_str() == "allowed")),
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use aws_sdk_apigatewayv2::types::AuthorizationType;
 use super::integration;
 use crate::contract::reply;
 use crate::provision::answer::Answer;
+use crate::provision::aws::PAGE;
 use crate::provision::desired::Desired;
 use crate::provision::error::{AwsError, Cause};
 use crate::provision::observed::{Found, Observed, Slot};
@@ -181,7 +182,7 @@ async fn read(cx: &Context<'_>, api: &str) -> Result<Live, AwsError> {
     let mut live = Live::new();
     let mut token = None;
     loop {
-        let call = cx.clients.api.get_routes().api_id(api).max_results("500").set_next_token(token);
+        let call = cx.clients.api.get_routes().api_id(api).max_results(PAGE).set_next_token(token);
         let page = call.send().await.explain(GET_ROUTES, api)?;
         live.extend(page.items().iter().filter_map(|route| {
             let spec = Spec {

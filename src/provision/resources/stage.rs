@@ -7,6 +7,7 @@ use aws_sdk_apigatewayv2::types::{RouteSettings, Stage as Answered};
 
 use crate::config::Throttle;
 use crate::provision::answer::Answer;
+use crate::provision::aws::PAGE;
 use crate::provision::desired::Desired;
 use crate::provision::error::{AwsError, Cause};
 use crate::provision::observed::{Found, Observed, Slot};
@@ -231,7 +232,7 @@ async fn read(cx: &Context<'_>, api: &str) -> Result<Live, AwsError> {
     let mut live = Live { stage: None, others: Vec::new() };
     let mut token = None;
     loop {
-        let call = cx.clients.api.get_stages().api_id(api).max_results("500").set_next_token(token);
+        let call = cx.clients.api.get_stages().api_id(api).max_results(PAGE).set_next_token(token);
         let page = call.send().await.explain(GET_STAGES, api)?;
         for stage in page.items() {
             match stage.stage_name() {

@@ -82,7 +82,7 @@ pub(crate) fn wanted_policy(want: &Desired, seen: &Observed) -> Option<Value> {
 /// What differs: fields first, then tags.
 pub(crate) fn changes(want: &Desired, seen: &Observed, live: &Live) -> Vec<FieldChange> {
     let mut changes = differences(&Spec::wanted(want, seen).fields(), &live.spec.fields());
-    changes.extend(tag_changes(&want.tags, live.tags.as_ref()));
+    changes.extend(tag_changes(&want.tags, live.tags.as_ref(), seen.untagged()));
     changes
 }
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::table::{Live, Spec, changes, wanted_policy};
 use super::table_policy as policy;
 use crate::contract::{SESSION_INDEX, item};
-use crate::provision::answer::{Answer, TAGGING};
+use crate::provision::answer::{Answer, TAGGING, unanswered};
 use crate::provision::error::{AwsError, Cause};
 use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::ownership::{Owner, TAG_FIELD, Tags};
@@ -106,14 +106,7 @@ pub(crate) async fn read(cx: &Context<'_>, name: &str) -> Result<Live, AwsError>
 
 async fn describe(cx: &Context<'_>, name: &str) -> Result<TableDescription, AwsError> {
     let answer = cx.clients.dynamodb.describe_table().table_name(name).send().await.explain(DESCRIBE_TABLE, name)?;
-    answer.table.ok_or_else(|| AwsError {
-        operation: DESCRIBE_TABLE.name,
-        iam: DESCRIBE_TABLE.iam,
-        resource: name.to_owned(),
-        cause: Cause::Other,
-        said: Some("an answer without a table".to_owned()),
-        request_id: None,
-    })
+    answer.table.ok_or_else(|| unanswered(DESCRIBE_TABLE, name, "an answer without a table"))
 }
 
 /// The attribute that makes items expire; empty: none.

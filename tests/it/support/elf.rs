@@ -1,7 +1,7 @@
 //! The smallest file that passes for a Lambda's `bootstrap`. It is never started.
 
 /// A static x86_64 executable; `mark` makes it differ from another.
-pub fn executable(mark: &[u8]) -> Vec<u8> {
+pub(crate) fn executable(mark: &[u8]) -> Vec<u8> {
     let (header, segment) = (64_u64, 56_u64);
     let entry = 0x40_0000 + header + segment;
     let mut bytes = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();

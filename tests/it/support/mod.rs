@@ -1,7 +1,7 @@
 //! A local cloud, a config for it, and the pipelines run against it in this process.
 
-pub mod aws;
-pub mod elf;
+pub(crate) mod aws;
+pub(crate) mod elf;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -18,15 +18,12 @@ use wsfix::secret::Secret;
 
 /// What the pipelines told.
 #[derive(Default)]
-pub struct Heard(RefCell<Vec<Event>>);
+pub(crate) struct Heard(RefCell<Vec<Event>>);
 
 impl Heard {
     /// Texts of the notes so far.
-    pub fn notes(&self) -> Vec<String> {
-        let note = |event: &Event| match event {
-            Event::Note { text } => Some(text.clone()),
-            _ => None,
-        };
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let note = |event: &Event| if let Event::Note { text } = event { Some(text.clone()) } else { None };
         self.0.borrow().iter().filter_map(note).collect()
     }
 }
@@ -38,22 +35,22 @@ impl Reporter for Heard {
 }
 
 /// One account with one stack.
-pub struct Sandbox {
-    pub cloud: Cloud,
-    pub config: Config,
-    pub heard: Heard,
-    pub stop: Stop,
+pub(crate) struct Sandbox {
+    pub(crate) cloud: Cloud,
+    pub(crate) config: Config,
+    pub(crate) heard: Heard,
+    pub(crate) stop: Stop,
     _handler: tempfile::TempDir,
 }
 
 impl Sandbox {
     /// The built-in account, with no delays.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(Options::default())
     }
 
     /// A cloud of these options.
-    pub fn with(options: Options) -> Self {
+    pub(crate) fn with(options: Options) -> Self {
         let cloud = Cloud::start(options).expect("a cloud");
         let handler = tempfile::tempdir().expect("a directory");
         let path = handler.path().join("bootstrap");
@@ -63,7 +60,7 @@ impl Sandbox {
     }
 
     /// Another handler, whose bytes differ by `mark`.
-    pub fn change_handler(&self, mark: &[u8]) {
+    pub(crate) fn change_handler(&self, mark: &[u8]) {
         let path = self.config.function.handler.as_ref().expect("a handler");
         std::fs::write(path, elf::executable(mark)).expect("a handler");
     }
@@ -73,27 +70,27 @@ impl Sandbox {
         Run { config: &self.config, reporter: &self.heard, stop: &self.stop }
     }
 
-    pub fn try_provision(&self) -> Result<Provisioned, Error> {
+    pub(crate) fn try_provision(&self) -> Result<Provisioned, Error> {
         block_on(provision::provision(&self.run()))
     }
 
-    pub fn provision(&self) -> Provisioned {
+    pub(crate) fn provision(&self) -> Provisioned {
         self.try_provision().unwrap_or_else(|error| panic!("provision: {error:#?}"))
     }
 
-    pub fn try_plan(&self) -> Result<Plan, Error> {
+    pub(crate) fn try_plan(&self) -> Result<Plan, Error> {
         block_on(provision::plan(&self.run()))
     }
 
-    pub fn plan(&self) -> Plan {
+    pub(crate) fn plan(&self) -> Plan {
         self.try_plan().unwrap_or_else(|error| panic!("plan: {error:#?}"))
     }
 
-    pub fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> Status {
         block_on(provision::status(&self.run())).unwrap_or_else(|error| panic!("status: {error:#?}"))
     }
 
-    pub fn try_teardown(&self) -> Result<Plan, Error> {
+    pub(crate) fn try_teardown(&self) -> Result<Plan, Error> {
         block_on(async {
             let plan = provision::plan_teardown(&self.run()).await?;
             provision::teardown(&self.run(), &plan).await?;
@@ -101,28 +98,43 @@ impl Sandbox {
         })
     }
 
-    pub fn teardown(&self) -> Plan {
+    pub(crate) fn teardown(&self) -> Plan {
         self.try_teardown().unwrap_or_else(|error| panic!("teardown: {error:#?}"))
     }
 
     /// The SDK's clients, for what a person does behind wsfix's back.
-    pub fn aws(&self) -> aws::Aws {
+    pub(crate) fn aws(&self) -> aws::Aws {
         block_on(aws::Aws::connect(self.cloud.endpoint(), self.cloud.region(), &keys()))
     }
 
+    /// What stands in the account.
+    pub(crate) fn leftovers(&self) -> Vec<String> {
+        let aws = self.aws();
+        block_on(async {
+            let mut names = aws.dynamodb.list_tables().send().await.expect("tables").table_names().to_vec();
+            let functions = aws.lambda.list_functions().send().await.expect("functions");
+            names.extend(functions.functions().iter().filter_map(|function| function.function_name().map(str::to_owned)));
+            let apis = aws.api.get_apis().send().await.expect("apis");
+            names.extend(apis.items().iter().filter_map(|api| api.api_id().map(str::to_owned)));
+            let groups = aws.logs.describe_log_groups().send().await.expect("log groups");
+            names.extend(groups.log_groups().iter().filter_map(|group| group.log_group_name().map(str::to_owned)));
+            names
+        })
+    }
+
     /// Calls since the last [`Calls::clear`](wsfix::local::calls::Calls::clear) that may have changed the account.
-    pub fn mutating(&self) -> Vec<String> {
+    pub(crate) fn mutating(&self) -> Vec<String> {
         self.cloud.calls().all().into_iter().filter(CallRecord::is_mutating).map(|call| call.operation).collect()
     }
 }
 
 /// Runs a future on this thread.
-pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
 }
 
 /// Keys of the default user.
-pub fn keys() -> Keys {
+pub(crate) fn keys() -> Keys {
     Keys { access_key_id: "AKIAWSFIXLOCALDEV001".to_owned(), secret_access_key: Secret::new("wsfix-local-secret") }
 }
 
@@ -163,6 +175,7 @@ fn config(cloud: &Cloud, handler: PathBuf) -> Config {
             issuer: None,
             audience: None,
             leeway_seconds: 30,
+            enforce_expiry: true,
             token_from: vec![TokenFrom::Query, TokenFrom::Subprotocol],
         },
         signing_key: Some(Secret::new("fedcba9876543210fedcba9876543210")),
@@ -174,12 +187,12 @@ fn config(cloud: &Cloud, handler: PathBuf) -> Config {
 }
 
 /// A role of the built-in account that may do all that the handler does.
-pub const GOOD_ROLE: &str = "wsfix-handler";
+pub(crate) const GOOD_ROLE: &str = "websocket-handler-role";
 /// A role of the built-in account that may write logs and nothing else.
-pub const WEAK_ROLE: &str = "lambda_basic_execution";
+pub(crate) const WEAK_ROLE: &str = "lambda_basic_execution";
 
 /// What a plan changes: `table.ttl_attribute`, `route old deleted` ...
-pub fn differences(plan: &Plan) -> Vec<String> {
+pub(crate) fn differences(plan: &Plan) -> Vec<String> {
     let mut list = Vec::new();
     for step in plan.changes() {
         match &step.action {
@@ -194,7 +207,7 @@ pub fn differences(plan: &Plan) -> Vec<String> {
 }
 
 /// The longest row of calls of which none began before the one before it was answered.
-pub fn chain(calls: &[CallRecord]) -> Vec<String> {
+pub(crate) fn chain(calls: &[CallRecord]) -> Vec<String> {
     let mut calls: Vec<&CallRecord> = calls.iter().collect();
     calls.sort_by_key(|call| call.ended);
     let mut best: Vec<(usize, Option<usize>)> = Vec::new();
@@ -213,6 +226,6 @@ pub fn chain(calls: &[CallRecord]) -> Vec<String> {
 }
 
 /// How long the calls took together.
-pub fn sum(calls: &[CallRecord]) -> Duration {
+pub(crate) fn sum(calls: &[CallRecord]) -> Duration {
     calls.iter().map(|call| call.ended - call.started).sum()
 }

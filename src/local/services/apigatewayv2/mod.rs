@@ -13,6 +13,8 @@ mod settings;
 mod stages;
 mod state;
 mod tags;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

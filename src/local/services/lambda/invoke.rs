@@ -131,11 +131,3 @@ pub(super) async fn invoke(world: &Arc<World>, call: &Call, reference: &str) -> 
         }
     }
 }
-
-/// An error document as a runtime would write it, for tests of those who read it.
-#[cfg(test)]
-pub(super) fn error_document(payload: &Bytes) -> (String, String) {
-    let document: serde_json::Value = serde_json::from_slice(payload).unwrap_or_default();
-    let text = |member: &str| document[member].as_str().unwrap_or_default().to_owned();
-    (text("errorType"), text("errorMessage"))
-}

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use serde_json::json;
 
 use super::create::{check_role, unpack};
 use super::error::{conflict, invalid, not_ready, stale};
@@ -89,6 +88,6 @@ pub(super) fn delete(world: &Arc<World>, call: &Call, reference: &str) -> Outcom
             )));
         }
         function.gone_at = Some(Instant::now() + world.delays.deletion);
-        Ok(Answer::json(200, &json!({ "StatusCode": 204 })))
+        Ok(Answer::empty(204))
     })
 }

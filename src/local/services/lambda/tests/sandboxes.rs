@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_lambda::error::ProvideErrorMetadata;
 use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::{Environment, InvocationType, LogType};
+use aws_sdk_lambda::types::{Environment, InvocationType, LogFormat, LogType, LoggingConfig};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
@@ -160,6 +160,24 @@ async fn log_lines_surround_what_the_function_prints() {
     assert_eq!(kinds, ["START", "to", "to", "END", "REPORT"], "{tail}");
     assert!(tail.contains("Version: $LATEST") && tail.contains("Init Duration: ") && tail.contains("Memory Size: 128 MB"), "{tail}");
     assert_eq!(answer.executed_version.as_deref(), Some("$LATEST"));
+    let lines = lab.lines.lock().unwrap();
+    let starts: Vec<_> = lines.iter().map(|line| line.message.split([' ', '\t']).next().unwrap()).collect();
+    assert_eq!(starts, ["INIT_START", "starting", "START", "to", "to", "END", "REPORT"]);
+    assert!(lines.iter().all(|line| line.group == "/aws/lambda/lines" && line.stream.contains("/[$LATEST]")));
+}
+
+#[tokio::test]
+async fn json_logs_have_platform_records() {
+    let lab = lab();
+    let logging = LoggingConfig::builder().log_format(LogFormat::Json).log_group("/mine").build();
+    lab.function("json", "", "result = os.environ['AWS_LAMBDA_LOG_FORMAT']").logging_config(logging).send().await.unwrap();
+    let answer = lab.lambda.invoke().function_name("json").log_type(LogType::Tail).payload(Blob::new("{}")).send().await.unwrap();
+    assert_eq!(answer.payload.unwrap().as_ref(), b"\"JSON\"");
+    let lines = lab.lines.lock().unwrap();
+    let kinds: Vec<serde_json::Value> =
+        lines.iter().map(|line| serde_json::from_str::<serde_json::Value>(&line.message).unwrap()["type"].clone()).collect();
+    assert_eq!(kinds, ["platform.initStart", "platform.start", "platform.report"]);
+    assert!(lines.iter().all(|line| line.group == "/mine"));
 }
 
 #[tokio::test]

@@ -1,0 +1,120 @@
+//! The signature of requests, the checking side.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Mutex, PoisonError};
+
+use ring::hmac;
+
+use crate::contract::backend::SIGNATURE_TOLERANCE_SECONDS;
+
+/// The keys that count, and the signatures that have been used.
+pub(super) struct Verifier {
+    keys: Vec<hmac::Key>,
+    /// When each may be forgotten, in epoch seconds.
+    used: Mutex<HashMap<Vec<u8>, i64>>,
+}
+
+/// A signature that was right.
+pub(super) struct Signed {
+    at: i64,
+    tag: Vec<u8>,
+}
+
+impl Verifier {
+    /// One key, or two separated by a comma.
+    pub(super) fn new(keys: &str) -> io::Result<Self> {
+        if keys.split(',').any(|key| key.trim().is_empty()) {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the signing key is empty"));
+        }
+        let keys = keys.split(',').map(|key| hmac::Key::new(hmac::HMAC_SHA256, key.trim().as_bytes())).collect();
+        Ok(Self { keys, used: Mutex::default() })
+    }
+
+    /// Checks `t=<epoch seconds>,v1=<hex>[,v1=<hex>]` against what was sent; says why it is refused.
+    pub(super) fn check(&self, header: Option<&str>, method: &str, path: &str, body: &[u8], now: i64) -> Result<Signed, &'static str> {
+        let header = header.ok_or("the request is not signed")?;
+        let field = |name: &'static str| header.split(',').filter_map(move |part| part.trim().strip_prefix(name)?.strip_prefix('='));
+        let at: i64 = field("t").next().and_then(|text| text.parse().ok()).ok_or("the signature has no time")?;
+        if now.saturating_sub(at).saturating_abs() > SIGNATURE_TOLERANCE_SECONDS {
+            return Err("the signature is too old, or of the future");
+        }
+        let mut signed = format!("{at}.{method}.{path}.").into_bytes();
+        signed.extend_from_slice(body);
+        let tags = field("v1").filter_map(unhex);
+        // `verify` compares in constant time.
+        let right = |tag: &Vec<u8>| self.keys.iter().any(|key| hmac::verify(key, &signed, tag).is_ok());
+        tags.take(4).find(right).map(|tag| Signed { at, tag }).ok_or("the signature is wrong")
+    }
+
+    /// Whether this signature is used for the first time. From then on it is used.
+    pub(super) fn is_first(&self, signed: Signed, now: i64) -> bool {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.retain(|_, until| *until >= now);
+        used.insert(signed.tag, signed.at.saturating_add(SIGNATURE_TOLERANCE_SECONDS)).is_none()
+    }
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let pairs = text.as_bytes().chunks(2).map(|pair| match pair {
+        [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
+        _ => None,
+    });
+    pairs.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Verifier;
+
+    const NOW: i64 = 1_700_000_000;
+    const PATH: &str = "/base/api/ws/message";
+    const BODY: &[u8] = br#"{"a":1}"#;
+    /// Made with `openssl dgst -sha256 -hmac` and a key of 32 `k`.
+    const TAG: &str = "671c33dbc29e313e4c9a20465794da778fe05d7505313f2a2245b5343072db34";
+
+    fn verifier() -> Verifier {
+        Verifier::new(&"k".repeat(32)).unwrap()
+    }
+
+    #[test]
+    fn a_right_signature_is_right_for_300_seconds() {
+        let header = format!("t={NOW},v1={TAG}");
+        for (now, right) in [(NOW, true), (NOW + 300, true), (NOW - 300, true), (NOW + 301, false), (NOW - 301, false)] {
+            assert_eq!(verifier().check(Some(&header), "POST", PATH, BODY, now).is_ok(), right, "{now}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        let right = format!("t={NOW},v1={TAG}");
+        let check = |header: Option<&str>, method, path, body: &[u8]| verifier().check(header, method, path, body, NOW).is_ok();
+        assert!(check(Some(&right), "POST", PATH, BODY));
+        assert!(!check(None, "POST", PATH, BODY));
+        assert!(!check(Some(&right), "PUT", PATH, BODY));
+        assert!(!check(Some(&right), "POST", "/api/ws/message", BODY));
+        assert!(!check(Some(&right), "POST", PATH, br#"{"a":2}"#));
+        for header in ["", "t=", &format!("v1={TAG}"), &format!("t={NOW}"), &format!("t={NOW},v1="), &format!("t={NOW},v1=zz")] {
+            assert!(!check(Some(header), "POST", PATH, BODY), "{header}");
+        }
+        assert!(!check(Some(&format!("t={},v1={TAG}", i64::MIN)), "POST", PATH, BODY));
+    }
+
+    #[test]
+    fn either_of_two_keys_and_either_of_two_signatures_will_do() {
+        let both = Verifier::new(&format!("{},{}", "other".repeat(8), "k".repeat(32))).unwrap();
+        let header = format!("t={NOW},v1={},v1={TAG}", "0".repeat(64));
+        assert!(both.check(Some(&header), "POST", PATH, BODY, NOW).is_ok());
+        assert!(Verifier::new("").is_err() && Verifier::new("a,").is_err());
+    }
+
+    #[test]
+    fn a_signature_is_used_once() {
+        let verifier = verifier();
+        let signed = || verifier.check(Some(&format!("t={NOW},v1={TAG}")), "POST", PATH, BODY, NOW).unwrap();
+        assert!(verifier.is_first(signed(), NOW));
+        assert!(!verifier.is_first(signed(), NOW));
+        assert!(!verifier.is_first(signed(), NOW + 300));
+    }
+}
