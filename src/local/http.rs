@@ -107,7 +107,7 @@ async fn aws(world: Arc<World>, peer: &Peer, request: Request) -> Response {
 
 /// The outcome as the caller shall see it; `None`: the connection breaks.
 async fn with_faults(world: &Arc<World>, call: &Call) -> Option<Outcome> {
-    let Some(Fault { moment, kind, .. }) = world.faults.strike(&call.operation) else {
+    let Some(Fault { moment, kind, .. }) = world.faults.strike_call(call.service.prefix(), &call.operation) else {
         return Some(dispatch(world, call).await);
     };
     if moment == Moment::After {

@@ -37,7 +37,7 @@ pub(crate) struct Lab {
     pub lines: Arc<Mutex<Vec<LogLine>>>,
 }
 
-fn config(cloud: &Cloud) -> SdkConfig {
+pub(crate) fn config(cloud: &Cloud) -> SdkConfig {
     let client = aws_smithy_http_client::Builder::new().tls_provider(tls::Provider::Rustls(CryptoMode::Ring)).build_https();
     let credentials = Credentials::new("AKIAWSFIXLOCALDEV001", "wsfix-local-secret", None, None, "test");
     SdkConfig::builder()
