@@ -44,6 +44,12 @@ pub(crate) async fn answer(State(world): State<Arc<World>>, ConnectInfo(peer): C
     if page {
         return super::page::answer(&world, request.headers());
     }
+    if path.starts_with(services::lambda::CODE) && *request.method() == Method::GET {
+        return match services::lambda::package(&world, path) {
+            Some(zip) => Response::new(Body::from(zip)),
+            None => plain(StatusCode::FORBIDDEN, "the address of the code is not, or no longer, a good one"),
+        };
+    }
     if socket {
         return gateway::upgrade(world, request, peer.address).await;
     }

@@ -9,6 +9,7 @@ pub mod bundle;
 mod desired;
 mod environment;
 pub mod error;
+mod former;
 mod look;
 mod observed;
 pub mod outputs;

@@ -5,7 +5,6 @@ use serde::Serialize;
 use super::desired::Desired;
 use super::observed::{Found, Observed};
 use super::plan::Plan;
-use super::resources::role;
 use super::roles;
 
 /// What a person needs from a stack. Its JSON is part of the interface.
@@ -73,7 +72,7 @@ pub(crate) fn outputs(want: &Desired, seen: &Observed) -> Option<Outputs> {
         },
         table: want.table.clone(),
         log_group: want.log_group(),
-        role_arn: role::arn(want, seen).unwrap_or_default(),
+        role_arn: roles::arn(want, seen).unwrap_or_default(),
         reply: roles::reply(want, seen).mode.to_owned(),
         region: seen.place.region.clone(),
     })

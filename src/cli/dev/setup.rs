@@ -17,13 +17,14 @@ use crate::cli::error::Error;
 use crate::cli::flags::Global;
 use crate::cli::runtime::until_stopped;
 use crate::cli::settings::tell;
+use crate::cli::style;
 use crate::cli::ui::Ui;
 use crate::config::{self, Config, Keys, Purpose, SecretSource, Sources};
 use crate::local::account::{Account, AccountError, Owner};
 use crate::local::backend::{self, Backend};
-use crate::local::{self, Cloud, LogLine, StartError};
+use crate::local::{self, Cloud, LogLine, StartError, page};
 use crate::provision::progress::{Event, Reporter};
-use crate::provision::{self, Outputs, Plan, Run, Stop};
+use crate::provision::{self, Outputs, Provisioned, Run, Stop};
 use crate::secret::Secret;
 use crate::verify;
 
@@ -153,8 +154,14 @@ impl Session {
         if let Some(list) = list {
             let Built { detail, time, .. } = recorder.built.take();
             list.passed_in("the handler's binary is ready", detail, time);
-            list.passed_in("the stack is provisioned", provisioned(&cloud, &done.plan), provisioning.elapsed());
+            list.passed_in("the stack is provisioned", provisioned(&cloud, &done), provisioning.elapsed());
         }
+        cloud.set_page(page::Info {
+            websocket_url: done.outputs.websocket_url.clone(),
+            token: token.clone(),
+            session_id: SESSION.to_owned(),
+            action: config.api.routes.first().cloned().unwrap_or_default(),
+        });
         Ok(Self { cloud, demo, config, keys, outputs: done.outputs, session_id: SESSION.to_owned(), token, lines })
     }
 
@@ -179,9 +186,11 @@ impl Session {
     }
 }
 
-fn provisioned(cloud: &Cloud, plan: &Plan) -> String {
-    let calls = cloud.calls().all();
-    format!("{} resources, {} AWS calls", plan.changes().count(), calls.len())
+fn provisioned(cloud: &Cloud, done: &Provisioned) -> String {
+    let Provisioned { plan, outputs } = done;
+    let role = style::short(&outputs.role_arn);
+    let calls = cloud.calls().all().len();
+    format!("{} resources, {calls} AWS calls, role {role}, replies by {}", plan.changes().count(), outputs.reply)
 }
 
 /// Where the handler's binary came from, and how long it took to have it.

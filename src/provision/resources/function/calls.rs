@@ -9,9 +9,9 @@ use aws_sdk_lambda::types::{
     Architecture, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus, PackageType, Runtime, State,
 };
 
-use super::function::{HANDLER, Live, Parts, RUNTIME, Spec, changes};
-use crate::provision::answer::{Answer, TAGGING};
+use super::{HANDLER, Live, Parts, RUNTIME, Spec, changes};
 use crate::config::variables::Variable;
+use crate::provision::answer::{Answer, TAGGING};
 use crate::provision::error::{AwsError, Cause};
 use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::ownership::{Tags, untagged_marker};
