@@ -123,3 +123,88 @@ impl World {
 fn service_of(action: &str) -> &str {
     action.split(':').next().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::local::policy::Context;
+    use crate::local::wire::tests::dev;
+    use crate::local::world::World;
+    use crate::local::{Account, Options};
+
+    const ROLE: &str = "arn:aws:iam::111122223333:role/websocket-handler-role";
+
+    fn world() -> World {
+        World::new(&Options::default(), 4566)
+    }
+
+    #[test]
+    fn a_role_is_passed_only_to_the_service_that_the_policy_names() {
+        let world = world();
+        let to = |service: &str| {
+            let context = Context::default().with("iam:PassedToService", service);
+            world.authorize_with(&dev(), "iam:PassRole", ROLE, None, &context)
+        };
+        assert!(to("lambda.amazonaws.com").is_ok());
+        let denied = to("ec2.amazonaws.com").unwrap_err();
+        assert_eq!((denied.status, denied.code.as_str()), (403, "AccessDenied"));
+        assert!(
+            denied
+                .message
+                .ends_with(&format!("iam:PassRole on resource: {ROLE} because no identity-based policy allows the iam:PassRole action"))
+        );
+        let unpassable = "arn:aws:iam::111122223333:role/service-role/nightly-report-role-x7k2";
+        assert!(world.authorize(&dev(), "iam:PassRole", unpassable, None).is_err());
+    }
+
+    #[test]
+    fn denials_of_connections_are_masked_and_give_no_reason() {
+        let world = world();
+        let session = world.session_caller("arn:aws:iam::111122223333:role/lambda_basic_execution", "websocket-handler");
+        let resource = world.arn("execute-api", "abc123/prod/POST/@connections/R1kmxc2VNjMCFIA=");
+        let denied = world.authorize(&session, "execute-api:ManageConnections", &resource, None).unwrap_err();
+        assert_eq!(
+            denied.message,
+            "User: arn:aws:sts::111122223333:assumed-role/lambda_basic_execution/websocket-handler is not authorized to perform: \
+             execute-api:ManageConnections on resource: arn:aws:execute-api:us-east-1:********3333:abc123/prod/POST/@connections/{connectionId}"
+        );
+    }
+
+    #[test]
+    fn an_account_may_tell_less() {
+        let text = |denials: &str| {
+            let file = format!(
+                "account: '111122223333'\ndenials: {denials}\nusers: [{{name: dev, managed_policies: [no]}}]\npolicies:\n  no: {{Statement: {{Effect: Deny, Action: '*', Resource: '*'}}}}\n"
+            );
+            let account = Account::parse(&file, "f").unwrap();
+            let world = World::new(&Options { account, ..Options::default() }, 4566);
+            world.authorize(&dev(), "lambda:ListFunctions", "*", None).unwrap_err().message
+        };
+        let who = "User: arn:aws:iam::111122223333:user/dev is not authorized to perform: lambda:ListFunctions on resource: *";
+        let deny = " with an explicit deny in an identity-based policy";
+        assert_eq!(text("full"), format!("{who}{deny}: arn:aws:iam::111122223333:policy/no"));
+        assert_eq!(text("without-policy"), format!("{who}{deny}"));
+        assert_eq!(text("without-reason"), who);
+        assert_eq!(text("bare"), "Access Denied");
+    }
+
+    #[test]
+    fn only_roles_that_trust_a_service_are_assumed_by_it() {
+        let world = world();
+        let may = |role: &str| world.may_assume(&format!("arn:aws:iam::111122223333:role/{role}"), "lambda.amazonaws.com");
+        assert_eq!(may("websocket-handler-role"), Some(true));
+        assert_eq!(may("service-role/nightly-report-role-x7k2"), Some(true));
+        assert_eq!(may("edge-functions"), Some(false));
+        assert_eq!(may("partner-functions"), Some(false));
+        assert_eq!(may("gone"), None);
+    }
+
+    #[test]
+    fn policies_see_who_asks() {
+        let file = "account: '111122223333'\nusers:\n  - name: dev\n    tags: {team: blue}\n    inline_policies:\n      own:\n        Version: '2012-10-17'\n        \
+                    Statement: {Effect: Allow, Action: '*', Resource: 'arn:aws:dynamodb:*:*:table/${aws:username}-${aws:PrincipalTag/team}-*', \
+                    Condition: {StringEquals: {aws:RequestedRegion: us-east-1, aws:PrincipalType: User}, Bool: {aws:SecureTransport: true}}}\n";
+        let world = World::new(&Options { account: Account::parse(file, "f").unwrap(), ..Options::default() }, 4566);
+        assert!(world.authorize(&dev(), "dynamodb:PutItem", &world.arn("dynamodb", "table/dev-blue-x"), None).is_ok());
+        assert!(world.authorize(&dev(), "dynamodb:PutItem", &world.arn("dynamodb", "table/other-blue-x"), None).is_err());
+    }
+}

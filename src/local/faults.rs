@@ -23,7 +23,7 @@ pub enum Kind {
 /// One planned fault.
 #[derive(Clone, Debug)]
 pub struct Fault {
-    /// As AWS names it: `CreateRoute`.
+    /// As AWS names it: `CreateRoute`; or with the service's prefix where several have one of that name: `lambda:TagResource`.
     pub operation: String,
     /// The first call that fails, counted from 1 for this operation.
     pub nth: u32,
@@ -42,8 +42,6 @@ pub enum Quirk {
     LogGroupReturns,
     /// A statement of AddPermission is lost to another call at the same time.
     PermissionLost,
-    /// A `$disconnect` is not delivered.
-    DisconnectLost,
 }
 
 /// The planned faults, and how often each operation was called.
@@ -82,13 +80,65 @@ impl Faults {
         *self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = State::default();
     }
 
-    /// Counts a call and says what shall go wrong with it.
+    /// Counts what is no call of a service, e.g. `$disconnect`, and says what shall go wrong with it.
     pub(crate) fn strike(&self, operation: &str) -> Option<Fault> {
+        self.strike_any(&[operation.to_owned()])
+    }
+
+    /// Counts a call and says what shall go wrong with it. `service` is the IAM prefix.
+    pub(crate) fn strike_call(&self, service: &str, operation: &str) -> Option<Fault> {
+        self.strike_any(&[operation.to_owned(), format!("{service}:{operation}")])
+    }
+
+    fn strike_any(&self, names: &[String]) -> Option<Fault> {
         let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let seen = state.seen.entry(operation.to_owned()).or_default();
-        *seen += 1;
-        let nth = *seen;
-        let hit = |fault: &&Fault| fault.operation == operation && (fault.nth..fault.nth + fault.times).contains(&nth);
+        let counts: Vec<(&String, u32)> = names
+            .iter()
+            .map(|name| {
+                let seen = state.seen.entry(name.clone()).or_default();
+                *seen += 1;
+                (name, *seen)
+            })
+            .collect();
+        let due = |fault: &Fault, count: u32| count >= fault.nth && count - fault.nth < fault.times;
+        let hit = |fault: &&Fault| counts.iter().any(|(name, count)| fault.operation == **name && due(fault, *count));
         state.planned.iter().find(hit).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Fault, Faults, Kind, Moment, Quirk};
+
+    fn fault(operation: &str, nth: u32, times: u32) -> Fault {
+        Fault { operation: operation.to_owned(), nth, times, moment: Moment::Before, kind: Kind::Reset }
+    }
+
+    #[test]
+    fn a_fault_strikes_the_calls_that_it_names() {
+        let faults = Faults::default();
+        faults.plan(fault("CreateRoute", 2, 2));
+        let struck: Vec<bool> = (0..5).map(|_| faults.strike_call("apigateway", "CreateRoute").is_some()).collect();
+        assert_eq!(struck, [false, true, true, false, false]);
+        assert!(faults.strike_call("apigateway", "CreateStage").is_none());
+        faults.clear();
+        assert!((0..5).all(|_| faults.strike_call("apigateway", "CreateRoute").is_none()));
+    }
+
+    #[test]
+    fn a_fault_may_name_the_service() {
+        let faults = Faults::default();
+        faults.plan(fault("lambda:TagResource", 1, 1));
+        assert!(faults.strike_call("dynamodb", "TagResource").is_none());
+        assert!(faults.strike_call("lambda", "TagResource").is_some());
+    }
+
+    #[test]
+    fn a_quirk_is_used_up() {
+        let faults = Faults::default();
+        faults.quirk(Quirk::LogGroupReturns);
+        assert!(!faults.take_quirk(Quirk::PermissionLost));
+        assert!(faults.take_quirk(Quirk::LogGroupReturns));
+        assert!(!faults.take_quirk(Quirk::LogGroupReturns));
     }
 }

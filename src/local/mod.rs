@@ -29,6 +29,8 @@ pub(crate) mod signature;
 pub(crate) mod socket;
 #[cfg(test)]
 pub(crate) mod support;
+#[cfg(test)]
+mod tests;
 pub(crate) mod wire;
 pub(crate) mod world;
 pub(crate) mod xml;

@@ -11,17 +11,18 @@ use ring::digest::{SHA256, digest};
 use serde_json::json;
 
 use super::world::World;
+use crate::secret::Secret;
 
 const TEMPLATE: &str = include_str!("../../templates/dev-page.html");
 const PLACE: &str = "{{defaults}}";
 
-/// What the page connects to by itself. It has no `Debug`: the token is secret.
-#[derive(Clone)]
+/// What the page connects to by itself.
+#[derive(Clone, Debug)]
 pub struct Info {
     /// The URL of the stage.
     pub websocket_url: String,
     /// A token that the handler takes; `None`: the person enters one.
-    pub token: Option<String>,
+    pub token: Option<Secret>,
     /// The session that the token is for.
     pub session_id: String,
     /// The route that messages ask for.
@@ -54,7 +55,9 @@ pub(crate) fn answer(world: &Arc<World>, headers: &HeaderMap) -> Response {
 /// JSON that cannot end the element it stands in.
 fn defaults(info: Option<Info>) -> String {
     let Some(Info { websocket_url, token, session_id, action }) = info else { return "{}".to_owned() };
-    json!({ "url": websocket_url, "token": token, "sessionId": session_id, "action": action }).to_string().replace('<', "\\u003c")
+    json!({ "url": websocket_url, "token": token.as_ref().map(Secret::expose), "sessionId": session_id, "action": action })
+        .to_string()
+        .replace('<', "\\u003c")
 }
 
 /// This one script, this one style sheet, and sockets to this very port.
@@ -80,11 +83,12 @@ mod tests {
     use super::{Info, TEMPLATE, answer, defaults, policy};
     use crate::local::Options;
     use crate::local::world::World;
+    use crate::secret::Secret;
 
     fn info() -> Info {
         Info {
             websocket_url: "ws://127.0.0.1:1/x".to_owned(),
-            token: Some("secret-token".to_owned()),
+            token: Some(Secret::new("secret-token")),
             session_id: "</script><script>alert(1)</script>".to_owned(),
             action: "sendMessage".to_owned(),
         }

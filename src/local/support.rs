@@ -37,7 +37,7 @@ pub(crate) struct Lab {
     pub lines: Arc<Mutex<Vec<LogLine>>>,
 }
 
-fn config(cloud: &Cloud) -> SdkConfig {
+pub(crate) fn config(cloud: &Cloud) -> SdkConfig {
     let client = aws_smithy_http_client::Builder::new().tls_provider(tls::Provider::Rustls(CryptoMode::Ring)).build_https();
     let credentials = Credentials::new("AKIAWSFIXLOCALDEV001", "wsfix-local-secret", None, None, "test");
     SdkConfig::builder()
@@ -174,4 +174,16 @@ while True:
 "#,
         python = *PYTHON
     )
+}
+
+/// The body of a plain GET.
+pub(crate) async fn download(url: &str) -> Vec<u8> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let mut stream = TcpStream::connect(host).await.unwrap();
+    stream.write_all(format!("GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
+    answer.split_off(end + 4)
 }

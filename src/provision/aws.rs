@@ -50,8 +50,7 @@ impl Clients {
 async fn sdk_config(connection: &Connection) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http_client(connection))
-        // An upload of the handler may take a while on a slow line; a single answer never does.
-        .timeout_config(TimeoutConfig::builder().connect_timeout(Duration::from_secs(5)).read_timeout(Duration::from_secs(60)).build())
+        .timeout_config(timeouts(ANSWER_SECONDS))
         .retry_config(RetryConfig::standard().with_max_attempts(5));
     if let Some(region) = &connection.region {
         loader = loader.region(Region::new(region.clone()));
@@ -68,6 +67,20 @@ async fn sdk_config(connection: &Connection) -> SdkConfig {
         loader = loader.credentials_provider(SharedCredentialsProvider::new(credentials));
     }
     loader.load().await
+}
+
+/// The longest that a single answer takes.
+const ANSWER_SECONDS: u64 = 30;
+/// The longest that the upload of a handler takes, on a slow line.
+const UPLOAD_SECONDS: u64 = 300;
+
+fn timeouts(seconds: u64) -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(Duration::from_secs(5)).read_timeout(Duration::from_secs(seconds)).build()
+}
+
+/// For calls that carry the handler.
+pub(crate) fn for_uploads() -> aws_sdk_lambda::config::Builder {
+    aws_sdk_lambda::config::Builder::new().timeout_config(timeouts(UPLOAD_SECONDS))
 }
 
 /// HTTPS through the proxy of the environment; an endpoint of one's own is called directly.

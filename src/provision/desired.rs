@@ -92,3 +92,51 @@ fn missing(config: &Config) -> Vec<Refusal> {
     }
     missing
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+    use crate::config::{Purpose, Settings, Sources, load};
+
+    /// The config of somebody who gave nothing but what is needed, with these flags.
+    pub(crate) fn config(flags: Settings) -> Config {
+        let environment = |name: &str| match name {
+            "JWT_SECRET" => Some(OsString::from("0123456789abcdef0123456789abcdef")),
+            "APP_RUNNER_URL" => Some(OsString::from("https://backend.example")),
+            _ => None,
+        };
+        let directory = tempfile::tempdir().expect("a directory");
+        let sources = Sources {
+            purpose: Purpose::Provision,
+            file: None,
+            directory: directory.path().to_owned(),
+            flags,
+            environment: &environment,
+            stdin: &mut std::io::empty(),
+        };
+        load(sources).expect("a valid config").config
+    }
+
+    /// What [`config`] wants.
+    pub(crate) fn desired(flags: Settings) -> Desired {
+        Desired::new(&config(flags)).expect("a complete config")
+    }
+
+    #[test]
+    fn our_tag_and_the_fixed_routes_are_always_there() {
+        let want = desired(Settings { routes: Some(vec!["sendMessage".to_owned()]), stack: Some("one".to_owned()), ..Settings::default() });
+        assert_eq!(want.tags.get("wsfix:stack").map(String::as_str), Some("one"));
+        assert_eq!(want.routes().collect::<Vec<_>>(), ["$connect", "$disconnect", "$default", "sendMessage"]);
+        assert_eq!(want.log_group(), "/aws/lambda/websocket-handler");
+    }
+
+    #[test]
+    fn what_is_missing_is_refused_all_at_once() {
+        let mut config = config(Settings::default());
+        config.backend_url = None;
+        config.jwt.secret = None;
+        assert_eq!(Desired::new(&config).expect_err("refused").len(), 2);
+    }
+}

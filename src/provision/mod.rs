@@ -9,6 +9,7 @@ pub mod bundle;
 mod desired;
 mod environment;
 pub mod error;
+mod former;
 mod look;
 mod observed;
 pub mod outputs;
@@ -21,6 +22,9 @@ mod roles;
 mod wait;
 
 use std::cell::Cell;
+use std::pin::pin;
+
+use futures_util::future::{Either, select};
 
 use crate::config::Config;
 use apply::{Order, apply};
@@ -104,8 +108,12 @@ async fn prepare<'a>(run: &Run<'a>) -> Result<(Context<'a>, Observed), Error> {
         if refusals.is_empty() { Ok(seen) } else { Err(Error::Refused(refusals)) }
     };
     let function = &run.config.function;
-    let build = async { bundle::build(function.handler.as_ref(), function.architecture, run.reporter).await.map_err(Error::from) };
-    let (seen, code) = futures_util::try_join!(observe, build)?;
+    let build = bundle::build(function.handler.as_ref(), function.architecture, run.reporter);
+    // What is wrong with the account is said first, whichever is ready first.
+    let (seen, code) = match select(pin!(observe), pin!(build)).await {
+        Either::Left((seen, build)) => (seen?, build.await?),
+        Either::Right((code, observe)) => (observe.await?, code?),
+    };
     cx.want.code = Some(code);
     Ok((cx, seen))
 }

@@ -1,8 +1,10 @@
 //! The account as last read: one slot a resource.
 
+use crate::provision::desired::Desired;
 use crate::provision::error::{AwsError, Cause};
+use crate::provision::former;
 use crate::provision::ownership::is_untagged;
-use crate::provision::resources::{api, former, function, integration, log_group, permission, role, route, route_response, stage, table};
+use crate::provision::resources::{api, function, integration, log_group, permission, role, route, route_response, stage, table};
 
 /// What a look found.
 #[derive(Clone, Debug, Default)]
@@ -215,6 +217,12 @@ impl Observed {
             [one] => Some(one),
             _ => None,
         }
+    }
+
+    /// The integration that all routes share.
+    pub(crate) fn shared_integration(&self, want: &Desired) -> Option<&integration::One> {
+        let target = self.routes.present().and_then(|routes| routes.get("$connect")).map(route::One::target);
+        self.integrations.present()?.shared(want, target, &self.place.integration_uri(&want.function.name))
     }
 
     /// Whether tagging was denied when the stack was made.

@@ -5,7 +5,6 @@ use serde::Serialize;
 use super::desired::Desired;
 use super::observed::{Found, Observed};
 use super::plan::Plan;
-use super::resources::role;
 use super::roles;
 
 /// What a person needs from a stack. Its JSON is part of the interface.
@@ -73,7 +72,7 @@ pub(crate) fn outputs(want: &Desired, seen: &Observed) -> Option<Outputs> {
         },
         table: want.table.clone(),
         log_group: want.log_group(),
-        role_arn: role::arn(want, seen).unwrap_or_default(),
+        role_arn: roles::arn(want, seen).unwrap_or_default(),
         reply: roles::reply(want, seen).mode.to_owned(),
         region: seen.place.region.clone(),
     })
@@ -94,5 +93,45 @@ pub(crate) fn management_url(want: &Desired, seen: &Observed, api: &str) -> Stri
     match &want.endpoint {
         Some(endpoint) => format!("{endpoint}/_aws/execute-api/{api}/{stage}"),
         None => format!("https://{}/{stage}", seen.place.host(api)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Settings;
+    use crate::provision::desired::tests::desired;
+    use crate::provision::environment;
+    use crate::provision::observed::Place;
+
+    fn seen() -> Observed {
+        Observed {
+            place: Place { account: "111122223333".to_owned(), partition: "aws".to_owned(), region: "eu-west-1".to_owned() },
+            ..Observed::default()
+        }
+    }
+
+    #[test]
+    fn urls_are_those_of_aws_or_lie_below_an_endpoint_of_ones_own() {
+        let want = desired(Settings::default());
+        assert_eq!(websocket_url(&want, &seen(), "a1"), "wss://a1.execute-api.eu-west-1.amazonaws.com/prod");
+        assert_eq!(management_url(&want, &seen(), "a1"), "https://a1.execute-api.eu-west-1.amazonaws.com/prod");
+        let want = desired(Settings { endpoint_url: Some("http://127.0.0.1:4566/".to_owned()), ..Settings::default() });
+        assert_eq!(websocket_url(&want, &seen(), "a1"), "ws://127.0.0.1:4566/_aws/execute-api/a1/prod");
+        assert_eq!(management_url(&want, &seen(), "a1"), "http://127.0.0.1:4566/_aws/execute-api/a1/prod");
+        assert!(outputs(&want, &seen()).is_none());
+    }
+
+    #[test]
+    fn the_function_is_told_a_management_url_only_for_an_endpoint_of_ones_own() {
+        let names = |flags: Settings| environment::variables(&desired(flags), &seen()).into_keys().collect::<Vec<_>>();
+        let aws = names(Settings::default());
+        assert!(!aws.contains(&"WSFIX_MANAGEMENT_URL".to_owned()), "{aws:?}");
+        for name in ["TABLE_NAME", "APP_RUNNER_URL", "JWT_SECRET", "DOMAIN_NAME", "STAGE", "WSFIX_REPLY"] {
+            assert!(aws.contains(&name.to_owned()), "{aws:?}");
+        }
+        assert!(!aws.iter().any(|name| name.starts_with("AWS_")), "{aws:?}");
+        let own = names(Settings { endpoint_url: Some("http://127.0.0.1:4566".to_owned()), ..Settings::default() });
+        assert!(own.contains(&"WSFIX_MANAGEMENT_URL".to_owned()), "{own:?}");
     }
 }

@@ -109,3 +109,69 @@ impl Plan {
         self.changes().next().is_none()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Settings;
+    use crate::provision::desired::tests::desired;
+    use crate::provision::observed::{Found, Place};
+
+    /// An account with nothing of ours in it.
+    fn empty() -> Observed {
+        let place = Place { account: "111122223333".to_owned(), partition: "aws".to_owned(), region: "eu-west-1".to_owned() };
+        // The role cannot be read, and is used as it is named.
+        Observed { place, role: Found::Unknown("GetRole".to_owned()), may_manage: Found::Present(false), ..Observed::default() }
+    }
+
+    #[test]
+    fn a_fresh_account_gets_everything_in_the_order_in_which_it_is_read() {
+        let flags = Settings { existing_role: Some("r".to_owned()), routes: Some(vec!["sendMessage".to_owned()]), ..Settings::default() };
+        let plan = Plan::provision(&desired(flags), &empty());
+        let steps: Vec<String> = plan.steps.iter().map(|step| label(step.kind, &step.name)).collect();
+        assert_eq!(
+            steps,
+            [
+                "role arn:aws:iam::111122223333:role/r",
+                "table WebSocketConnections",
+                "log group /aws/lambda/websocket-handler",
+                "api TerminalWebSocketAPI",
+                "function websocket-handler",
+                "permission websocket-handler",
+                "integration shared",
+                "route $connect",
+                "route $disconnect",
+                "route $default",
+                "route sendMessage",
+                "route response $default",
+                "route response sendMessage",
+                "stage prod",
+            ]
+        );
+        assert!(plan.changes().all(|step| step.action == Action::Create && !step.calls.is_empty()));
+        assert!(plan.refusals().is_empty());
+        assert!(plan.notes.iter().any(|note| note.contains("route-response")), "{:#?}", plan.notes);
+        assert!(Plan::teardown(&desired(Settings::default()), &empty()).is_empty());
+    }
+
+    #[test]
+    fn an_environment_that_lambda_would_refuse_is_refused_here() {
+        let mut want = desired(Settings { existing_role: Some("r".to_owned()), ..Settings::default() });
+        let long = crate::config::variables::Variable { value: crate::secret::Secret::new("x".repeat(4000)), public: false };
+        want.environment.insert("LONG".to_owned(), long);
+        let refusals = Plan::provision(&want, &empty()).refusals();
+        assert!(refusals.len() == 1 && refusals[0].reason.contains("4096"), "{refusals:#?}");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_neither_made_nor_deleted() {
+        let denied = || "Get (x:Get): AccessDenied".to_owned();
+        let seen =
+            Observed { table: Found::Unknown(denied()), function: Found::Unknown(denied()), api: Found::Unknown(denied()), ..empty() };
+        let want = desired(Settings { existing_role: Some("r".to_owned()), ..Settings::default() });
+        assert_eq!(Plan::provision(&want, &seen).refusals().len(), 3);
+        let teardown = Plan::teardown(&want, &seen);
+        assert_eq!(teardown.refusals().len(), 3);
+        assert!(!teardown.steps.iter().any(|step| matches!(step.action, Action::Delete(_))));
+    }
+}

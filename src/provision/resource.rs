@@ -8,11 +8,12 @@ use std::time::Duration;
 use super::aws::Clients;
 use super::desired::Desired;
 use super::error::AwsError;
+use super::former;
 use super::observed::{Observed, Slot};
 use super::outputs::ResourceStatus;
 use super::plan::{Action, ApiCall, FieldChange, Step};
 use super::progress::{Event, Reporter};
-use super::resources::{account, api, former, function, integration, log_group, permission, role, route, route_response, stage, table};
+use super::resources::{account, api, function, integration, log_group, permission, role, route, route_response, stage, table};
 use super::wait::Watch;
 
 /// What a look or a step works with.

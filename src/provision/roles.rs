@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::desired::Desired;
-use super::observed::{Found, Observed};
+use super::observed::{Found, Observed, Place};
 use crate::config::Reply;
 use crate::contract::reply;
 
@@ -16,6 +16,20 @@ pub(crate) enum Trust {
     No,
     /// A condition decides, or the trust policy cannot be read.
     Unknown,
+}
+
+/// ARN of the role, as far as it is known: as read, as the config says it, or put together from its name.
+pub(crate) fn arn(want: &Desired, seen: &Observed) -> Option<String> {
+    let read = seen.role.present().and_then(|live| live.only()).map(str::to_owned);
+    read.or_else(|| want.role.as_ref().map(|named| guess(named, &seen.place)))
+}
+
+fn guess(named: &str, place: &Place) -> String {
+    if named.starts_with("arn:") {
+        named.to_owned()
+    } else {
+        format!("arn:{}:iam::{}:role/{}", place.partition, place.account, named.trim_start_matches('/'))
+    }
 }
 
 /// How replies travel, and why so.
@@ -42,6 +56,14 @@ pub(crate) fn reply(want: &Desired, seen: &Observed) -> ReplyMode {
         }
     };
     ReplyMode { mode, why }
+}
+
+/// The one response that a WebSocket route can have, and the expression that picks it.
+pub(crate) const TWO_WAY: &str = "$default";
+
+/// Whether what the function returns on this route goes to the client.
+pub(crate) fn is_two_way(want: &Desired, seen: &Observed, key: &str) -> bool {
+    reply(want, seen).mode == reply::ROUTE_RESPONSE && !["$connect", "$disconnect"].contains(&key)
 }
 
 /// Reads a trust policy, percent-encoded as IAM answers it or plain.
@@ -86,6 +108,14 @@ pub(crate) fn items(value: &Value) -> impl Iterator<Item = &Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_keeps_its_path_in_the_arn() {
+        let place = Place { account: "111122223333".to_owned(), partition: "aws-cn".to_owned(), region: "cn-north-1".to_owned() };
+        assert_eq!(guess("service-role/x", &place), "arn:aws-cn:iam::111122223333:role/service-role/x");
+        assert_eq!(guess("x", &place), "arn:aws-cn:iam::111122223333:role/x");
+        assert_eq!(guess("arn:aws:iam::1:role/p/x", &place), "arn:aws:iam::1:role/p/x");
+    }
 
     #[test]
     fn trust_is_read_in_every_spelling() {

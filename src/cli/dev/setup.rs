@@ -134,13 +134,13 @@ impl Session {
         };
         config.connection = connection;
         let demo = if demo {
-            let options = backend::Options { signing_key: config.signing_key.as_ref().map(|key| key.expose().to_owned()), allow_commands };
+            let options = backend::Options { signing_key: config.signing_key.clone(), allow_commands };
             Some(Backend::start(options).map_err(|error| Error::here(format!("cannot start the demo backend: {error}"), ""))?)
         } else {
             None
         };
         if let Some(demo) = &demo {
-            config.backend_url = Some(demo.url().to_owned());
+            config.backend_url = Some(demo.url());
         }
         if let Some(list) = list {
             list.passed("the local cloud runs", cloud.endpoint());
@@ -158,7 +158,7 @@ impl Session {
         }
         cloud.set_page(page::Info {
             websocket_url: done.outputs.websocket_url.clone(),
-            token: token.as_ref().map(|token| token.expose().to_owned()),
+            token: token.clone(),
             session_id: SESSION.to_owned(),
             action: config.api.routes.first().cloned().unwrap_or_default(),
         });

@@ -139,8 +139,10 @@ pub(super) fn read(text: &str, file: &str) -> Result<Account, AccountError> {
     match parsed {
         Ok(parsed) => build(parsed).map_err(|Wrong(place, what)| error(Some(place), what)),
         Err(source) => {
+            // The place is said once, and advice to programmers is of no use here.
             let what = source.without_snippet().to_string();
-            Err(error(source.location(), what))
+            let what = what.split(" at line ").next().unwrap_or(&what).split(", set DuplicateKeyPolicy").next().unwrap_or_default();
+            Err(error(source.location(), what.to_owned()))
         }
     }
 }
@@ -317,7 +319,10 @@ mod tests {
     #[test]
     fn names_the_place_of_what_is_wrong() {
         for (text, said) in [
-            ("account: '111122223333'\nuser: []\n", "account.yaml:2:1: "),
+            (
+                "account: '111122223333'\nuser: []\n",
+                "account.yaml:2:1: unknown field `user`, expected one of account, denials, root, users, roles, sessions, policies, service_control_policies, parameters, secrets",
+            ),
             ("account: '1111'\n", "account.yaml:1:10: an account id has twelve digits"),
             ("account: '111122223333'\nusers:\n  - name: a b\n", "account.yaml:3:11: `a b` is no name of a user"),
             (
@@ -336,6 +341,7 @@ mod tests {
                 "account: '111122223333'\nsessions:\n  - {role: r, session: s, access_key_id: A, secret_access_key: b, session_token: c}\n",
                 "account.yaml:3:12: there is no role `r`",
             ),
+            ("account: '111122223333'\nusers: []\nusers: []\n", "account.yaml:3:1: duplicate mapping key: users"),
             ("account: [\n", "account.yaml:"),
         ] {
             let error = error(text);

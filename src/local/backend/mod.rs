@@ -24,6 +24,7 @@ use tokio::sync::oneshot;
 
 use super::guard::{self, Door};
 use crate::contract::backend;
+use crate::secret::Secret;
 use shell::Shell;
 use signature::Verifier;
 
@@ -32,11 +33,11 @@ const LARGEST: usize = 256 * 1024;
 /// So many of each kind are remembered.
 const REMEMBERED: usize = 1000;
 
-/// How a [`Backend`] is set up. It has no `Debug`: the key is secret.
-#[derive(Clone, Default)]
+/// How a [`Backend`] is set up.
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// The key of `X-Wsfix-Signature`, or two separated by a comma; `None`: requests are not checked.
-    pub signing_key: Option<String>,
+    pub signing_key: Option<Secret>,
     /// Commands run in a real shell, as whoever started this. Needs a key.
     pub allow_commands: bool,
 }
@@ -85,7 +86,7 @@ impl Backend {
     /// # Errors
     /// When commands are allowed without a key, when a key is empty, or when the system gives no port or thread.
     pub fn start(options: Options) -> io::Result<Self> {
-        let verifier = options.signing_key.as_deref().map(Verifier::new).transpose()?;
+        let verifier = options.signing_key.as_ref().map(Verifier::new).transpose()?;
         if options.allow_commands && verifier.is_none() {
             let message = "commands may run only where requests are signed: any program on this machine could send some else";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
@@ -120,8 +121,8 @@ impl Backend {
 
     /// The base URL, without a slash at its end.
     #[must_use]
-    pub fn url(&self) -> &str {
-        &self.url
+    pub fn url(&self) -> String {
+        self.url.clone()
     }
 
     /// The last messages, oldest first.
@@ -191,7 +192,7 @@ async fn answer(State(state): State<Arc<Shared>>, request: Request) -> Response 
     let seconds = i64::try_from(now().as_secs()).unwrap_or(i64::MAX);
     let signed = match &state.verifier {
         Some(verifier) => match verifier.check(header, parts.method.as_str(), path, &body, seconds) {
-            Ok(signed) => Some(signed),
+            Ok(signed) => Some((verifier, signed)),
             Err(why) => return refusal(StatusCode::UNAUTHORIZED, why),
         },
         None => None,
@@ -215,8 +216,8 @@ async fn answer(State(state): State<Arc<Shared>>, request: Request) -> Response 
     };
     let kind = text("type").unwrap_or_default();
     // A second "ls" does no harm, a second "rm" may: what was signed for one run runs once.
-    if let (Some(verifier), Some(signed), "command") = (&state.verifier, signed, kind)
-        && !verifier.is_first(signed, seconds)
+    if let (Some((verifier, signed)), "command") = (signed, kind)
+        && !verifier.is_first(&signed, seconds)
     {
         return refusal(StatusCode::UNAUTHORIZED, "this signed request has been used");
     }

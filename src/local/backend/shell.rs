@@ -15,8 +15,8 @@ use tokio::time::timeout;
 
 /// A command of a real shell may take so long; the function waits less than 29 s.
 const LIMIT: Duration = Duration::from_secs(10);
-/// So much of its output is kept.
-const LARGEST_OUTPUT: usize = 64 * 1024;
+/// So much of its output is kept: it travels in one message of at most 128 KB, and JSON can make six bytes of one.
+const LARGEST_OUTPUT: usize = 20 * 1024;
 /// So many run at the same time.
 const AT_ONCE: usize = 8;
 /// So many sessions have a directory of their own.

@@ -4,26 +4,28 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::{Mutex, PoisonError};
 
-use ring::hmac;
+use ring::{digest, hmac};
 
 use crate::contract::backend::SIGNATURE_TOLERANCE_SECONDS;
+use crate::secret::Secret;
 
-/// The keys that count, and the signatures that have been used.
+/// The keys that count, and what has been used.
 pub(super) struct Verifier {
     keys: Vec<hmac::Key>,
     /// When each may be forgotten, in epoch seconds.
     used: Mutex<HashMap<Vec<u8>, i64>>,
 }
 
-/// A signature that was right.
+/// What was signed rightly. The header is no measure: it can be written in several ways.
 pub(super) struct Signed {
     at: i64,
-    tag: Vec<u8>,
+    what: digest::Digest,
 }
 
 impl Verifier {
     /// One key, or two separated by a comma.
-    pub(super) fn new(keys: &str) -> io::Result<Self> {
+    pub(super) fn new(keys: &Secret) -> io::Result<Self> {
+        let keys = keys.expose();
         if keys.split(',').any(|key| key.trim().is_empty()) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "the signing key is empty"));
         }
@@ -41,17 +43,19 @@ impl Verifier {
         }
         let mut signed = format!("{at}.{method}.{path}.").into_bytes();
         signed.extend_from_slice(body);
-        let tags = field("v1").filter_map(unhex);
         // `verify` compares in constant time.
-        let right = |tag: &Vec<u8>| self.keys.iter().any(|key| hmac::verify(key, &signed, tag).is_ok());
-        tags.take(4).find(right).map(|tag| Signed { at, tag }).ok_or("the signature is wrong")
+        let right = |tag: Vec<u8>| self.keys.iter().any(|key| hmac::verify(key, &signed, &tag).is_ok());
+        if !field("v1").filter_map(unhex).take(4).any(right) {
+            return Err("the signature is wrong");
+        }
+        Ok(Signed { at, what: digest::digest(&digest::SHA256, &signed) })
     }
 
-    /// Whether this signature is used for the first time. From then on it is used.
-    pub(super) fn is_first(&self, signed: Signed, now: i64) -> bool {
+    /// Whether this is used for the first time. From then on it is used.
+    pub(super) fn is_first(&self, signed: &Signed, now: i64) -> bool {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         used.retain(|_, until| *until >= now);
-        used.insert(signed.tag, signed.at.saturating_add(SIGNATURE_TOLERANCE_SECONDS)).is_none()
+        used.insert(signed.what.as_ref().to_vec(), signed.at.saturating_add(SIGNATURE_TOLERANCE_SECONDS)).is_none()
     }
 }
 
@@ -67,6 +71,7 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::Verifier;
+    use crate::secret::Secret;
 
     const NOW: i64 = 1_700_000_000;
     const PATH: &str = "/base/api/ws/message";
@@ -75,7 +80,7 @@ mod tests {
     const TAG: &str = "671c33dbc29e313e4c9a20465794da778fe05d7505313f2a2245b5343072db34";
 
     fn verifier() -> Verifier {
-        Verifier::new(&"k".repeat(32)).unwrap()
+        Verifier::new(&Secret::new("k".repeat(32))).unwrap()
     }
 
     #[test]
@@ -103,18 +108,18 @@ mod tests {
 
     #[test]
     fn either_of_two_keys_and_either_of_two_signatures_will_do() {
-        let both = Verifier::new(&format!("{},{}", "other".repeat(8), "k".repeat(32))).unwrap();
+        let both = Verifier::new(&Secret::new(format!("{},{}", "other".repeat(8), "k".repeat(32)))).unwrap();
         let header = format!("t={NOW},v1={},v1={TAG}", "0".repeat(64));
         assert!(both.check(Some(&header), "POST", PATH, BODY, NOW).is_ok());
-        assert!(Verifier::new("").is_err() && Verifier::new("a,").is_err());
+        assert!(["", "a,"].iter().all(|keys| Verifier::new(&Secret::new(*keys)).is_err()));
     }
 
     #[test]
     fn a_signature_is_used_once() {
         let verifier = verifier();
         let signed = || verifier.check(Some(&format!("t={NOW},v1={TAG}")), "POST", PATH, BODY, NOW).unwrap();
-        assert!(verifier.is_first(signed(), NOW));
-        assert!(!verifier.is_first(signed(), NOW));
-        assert!(!verifier.is_first(signed(), NOW + 300));
+        assert!(verifier.is_first(&signed(), NOW));
+        assert!(!verifier.is_first(&signed(), NOW));
+        assert!(!verifier.is_first(&signed(), NOW + 300));
     }
 }

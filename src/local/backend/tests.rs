@@ -5,6 +5,7 @@ use ring::hmac;
 use serde_json::{Value, json};
 
 use super::{Backend, Options, now};
+use crate::secret::Secret;
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 
@@ -93,7 +94,7 @@ fn pages_of_other_sites_are_refused() {
 
 #[test]
 fn with_a_key_only_signed_requests_count_and_commands_only_once() {
-    let backend = Backend::start(Options { signing_key: Some(KEY.to_owned()), allow_commands: true }).unwrap();
+    let backend = Backend::start(Options { signing_key: Some(Secret::new(KEY)), allow_commands: true }).unwrap();
     let ping = message("ping", json!({}));
     assert_eq!(post(&backend, MESSAGE, &[], &ping).0, 401);
     assert_eq!(post(&backend, MESSAGE, &[("X-Wsfix-Signature", &signature("/other", &ping))], &ping).0, 401);
@@ -111,5 +112,5 @@ fn with_a_key_only_signed_requests_count_and_commands_only_once() {
 #[test]
 fn real_commands_need_a_key() {
     assert!(Backend::start(Options { signing_key: None, allow_commands: true }).is_err());
-    assert!(Backend::start(Options { signing_key: Some(String::new()), allow_commands: false }).is_err());
+    assert!(Backend::start(Options { signing_key: Some(Secret::new("")), allow_commands: false }).is_err());
 }

@@ -10,6 +10,9 @@ use crate::provision::resource::{Context, Kind, Resource, Seen, Verdict};
 
 const GET_CALLER_IDENTITY: ApiCall = ApiCall { name: "GetCallerIdentity", iam: "sts:GetCallerIdentity" };
 
+/// What the call is about, in errors.
+const THE_CALLER: &str = "of the credentials";
+
 pub(crate) struct Account;
 
 impl Resource for Account {
@@ -19,7 +22,7 @@ impl Resource for Account {
 
     fn read<'a>(&'a self, cx: &'a Context<'a>, _seen: Rc<Observed>) -> Seen<'a> {
         Box::pin(async {
-            let answer = cx.clients.sts.get_caller_identity().send().await.explain(GET_CALLER_IDENTITY, "the caller")?;
+            let answer = cx.clients.sts.get_caller_identity().send().await.explain(GET_CALLER_IDENTITY, THE_CALLER)?;
             let arn = answer.arn().unwrap_or_default();
             let partition = arn.split(':').nth(1).unwrap_or_default();
             match answer.account() {
@@ -28,7 +31,7 @@ impl Resource for Account {
                     partition: partition.to_owned(),
                     region: cx.clients.region.clone(),
                 })),
-                _ => Err(unanswered(GET_CALLER_IDENTITY, "the caller", &format!("an answer without an account: `{arn}`"))),
+                _ => Err(unanswered(GET_CALLER_IDENTITY, THE_CALLER, &format!("an answer without an account: `{arn}`"))),
             }
         })
     }

@@ -78,20 +78,18 @@ impl Live {
         self.all.retain(|other| other.id != one.id);
         self.all.push(one);
     }
-}
 
-/// The shared integration: the one with our mark (of several the one that `$connect` uses), else the one that calls our function, else the only one.
-pub(crate) fn shared<'a>(want: &Desired, seen: &'a Observed) -> Option<&'a One> {
-    let live = seen.integrations.present()?;
-    let target = seen.routes.present().and_then(|routes| routes.get("$connect")).map(|route| route.target());
-    let used = |one: &&One| target == Some(format!("integrations/{}", one.id).as_str());
-    let marked = || live.all.iter().filter(|one| is_marked(want, one));
-    let uri = seen.place.integration_uri(&want.function.name);
-    marked()
-        .find(used)
-        .or_else(|| marked().next())
-        .or_else(|| live.all.iter().find(|one| one.spec.uri == uri))
-        .or(if let [only] = live.all.as_slice() { Some(only) } else { None })
+    /// The one that the routes share: the one with our mark (of several the one that `target` names), else the one that calls `uri`, else
+    /// the only one.
+    pub(crate) fn shared(&self, want: &Desired, target: Option<&str>, uri: &str) -> Option<&One> {
+        let used = |one: &&One| target.is_some_and(|target| target.strip_prefix("integrations/") == Some(&one.id));
+        let marked = || self.all.iter().filter(|one| is_marked(want, one));
+        marked()
+            .find(used)
+            .or_else(|| marked().next())
+            .or_else(|| self.all.iter().find(|one| one.spec.uri == uri))
+            .or(if let [only] = self.all.as_slice() { Some(only) } else { None })
+    }
 }
 
 fn is_marked(want: &Desired, one: &One) -> bool {
@@ -127,7 +125,7 @@ impl Resource for Integration {
         if let Found::Unknown(why) = &seen.integrations {
             return Verdict::unread(Kind::Integration, NAME, why);
         }
-        match shared(want, seen) {
+        match seen.shared_integration(want) {
             None => Verdict::step(Kind::Integration, NAME, Action::Create, &[CREATE_INTEGRATION]),
             Some(one) => {
                 let changes = differences(&Spec::wanted(want, seen).fields(), &one.spec.fields());
@@ -145,7 +143,7 @@ impl Resource for Integration {
     }
 
     fn status(&self, want: &Desired, seen: &Observed) -> Vec<ResourceStatus> {
-        let (state, healthy, detail) = match (&seen.integrations, shared(want, seen)) {
+        let (state, healthy, detail) = match (&seen.integrations, seen.shared_integration(want)) {
             (Found::Unknown(why), _) => ("unknown", None, why.clone()),
             (_, Some(one)) if one.spec.uri == seen.place.integration_uri(&want.function.name) => ("present", Some(true), one.id.clone()),
             (_, Some(one)) => ("present", Some(false), format!("it calls {}", one.spec.uri)),
@@ -193,7 +191,7 @@ async fn create(cx: &Context<'_>, seen: Rc<Observed>) -> Result<Slot, AwsError> 
 }
 
 async fn update(cx: &Context<'_>, seen: Rc<Observed>) -> Result<Slot, AwsError> {
-    let Some(one) = shared(&cx.want, &seen) else { return Ok(Slot::Same) };
+    let Some(one) = seen.shared_integration(&cx.want) else { return Ok(Slot::Same) };
     let spec = Spec::wanted(&cx.want, &seen);
     let api = seen.api_id();
     let resource = format!("{}/integrations/{}", seen.place.api(api), one.id);
@@ -227,7 +225,7 @@ impl Resource for SpareIntegrations {
     }
 
     fn diff(&self, want: &Desired, seen: &Observed) -> Verdict {
-        let (Some(live), Some(shared)) = (seen.integrations.present(), shared(want, seen)) else { return Verdict::default() };
+        let (Some(live), Some(shared)) = (seen.integrations.present(), seen.shared_integration(want)) else { return Verdict::default() };
         let mut verdict = Verdict::default();
         for one in live.all.iter().filter(|one| one.id != shared.id) {
             if is_marked(want, one) {

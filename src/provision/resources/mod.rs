@@ -2,9 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod api;
-pub(crate) mod former;
 pub(crate) mod function;
-pub(crate) mod function_calls;
 pub(crate) mod integration;
 pub(crate) mod log_group;
 pub(crate) mod permission;
@@ -13,5 +11,3 @@ pub(crate) mod route;
 pub(crate) mod route_response;
 pub(crate) mod stage;
 pub(crate) mod table;
-pub(crate) mod table_calls;
-pub(crate) mod table_policy;

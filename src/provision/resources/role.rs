@@ -6,11 +6,11 @@ use crate::config::Reply;
 use crate::provision::answer::{Answer, unanswered};
 use crate::provision::desired::Desired;
 use crate::provision::error::AwsError;
-use crate::provision::observed::{Found, Observed, Place, Slot};
+use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::outputs::ResourceStatus;
 use crate::provision::plan::{Action, ApiCall};
 use crate::provision::resource::{Context, Kind, Resource, Seen, Verdict};
-use crate::provision::roles::{self, Trust, trusts_lambda};
+use crate::provision::roles::{self, Trust, arn, trusts_lambda};
 
 const GET_ROLE: ApiCall = ApiCall { name: "GetRole", iam: "iam:GetRole" };
 const LIST_ROLES: ApiCall = ApiCall { name: "ListRoles", iam: "iam:ListRoles" };
@@ -29,20 +29,13 @@ struct One {
     trust: Trust,
 }
 
-/// ARN of the role, as far as it is known: as read, as the config says it, or put together from its name.
-pub(crate) fn arn(want: &Desired, seen: &Observed) -> Option<String> {
-    match (seen.role.present().map(|live| live.roles.as_slice()), &want.role) {
-        (Some([one]), _) => Some(one.arn.clone()),
-        (_, Some(named)) => Some(guess(named, &seen.place)),
-        (_, None) => None,
-    }
-}
-
-fn guess(named: &str, place: &Place) -> String {
-    if named.starts_with("arn:") {
-        named.to_owned()
-    } else {
-        format!("arn:{}:iam::{}:role/{}", place.partition, place.account, named.trim_start_matches('/'))
+impl Live {
+    /// ARN of the role, where there is only one.
+    pub(crate) fn only(&self) -> Option<&str> {
+        match self.roles.as_slice() {
+            [one] => Some(&one.arn),
+            _ => None,
+        }
     }
 }
 
@@ -185,18 +178,5 @@ async fn may_manage(cx: &Context<'_>, seen: &Observed, role: &str) -> Result<boo
     match answer.evaluation_results() {
         [] => Err(unanswered(SIMULATE, role, "an answer without a result")),
         results => Ok(results.iter().all(|result| result.eval_decision().as_str() == "allowed")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_keeps_its_path_in_the_arn() {
-        let place = Place { account: "111122223333".to_owned(), partition: "aws-cn".to_owned(), region: "cn-north-1".to_owned() };
-        assert_eq!(guess("service-role/x", &place), "arn:aws-cn:iam::111122223333:role/service-role/x");
-        assert_eq!(guess("x", &place), "arn:aws-cn:iam::111122223333:role/x");
-        assert_eq!(guess("arn:aws:iam::1:role/p/x", &place), "arn:aws:iam::1:role/p/x");
     }
 }

@@ -5,8 +5,6 @@ use std::rc::Rc;
 
 use aws_sdk_apigatewayv2::types::AuthorizationType;
 
-use super::integration;
-use crate::contract::reply;
 use crate::provision::answer::Answer;
 use crate::provision::aws::PAGE;
 use crate::provision::desired::Desired;
@@ -15,16 +13,13 @@ use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::outputs::ResourceStatus;
 use crate::provision::plan::{Action, ApiCall};
 use crate::provision::resource::{Context, Field, Kind, Resource, Seen, Verdict, differences};
-use crate::provision::roles;
+use crate::provision::roles::{TWO_WAY, is_two_way};
 use crate::provision::wait::retry;
 
 const GET_ROUTES: ApiCall = ApiCall { name: "GetRoutes", iam: "apigateway:GET" };
 const CREATE_ROUTE: ApiCall = ApiCall { name: "CreateRoute", iam: "apigateway:POST" };
 const UPDATE_ROUTE: ApiCall = ApiCall { name: "UpdateRoute", iam: "apigateway:PATCH" };
 const DELETE_ROUTE: ApiCall = ApiCall { name: "DeleteRoute", iam: "apigateway:DELETE" };
-
-/// The one response that a WebSocket route can have, and the expression that picks it.
-pub(crate) const TWO_WAY: &str = "$default";
 
 /// What wsfix manages about a route; anything else is left as found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +33,7 @@ pub(crate) struct Spec {
 
 impl Spec {
     fn wanted(want: &Desired, seen: &Observed, key: &str) -> Self {
-        let integration = integration::shared(want, seen).map_or("(known after the integration is made)", |one| one.id.as_str());
+        let integration = seen.shared_integration(want).map_or("(known after the integration is made)", |one| one.id.as_str());
         Self {
             target: format!("integrations/{integration}"),
             authorization_type: AuthorizationType::None.as_str().to_owned(),
@@ -56,11 +51,6 @@ impl Spec {
             Field::new("response_selection_expression", response_selection_expression),
         ]
     }
-}
-
-/// Whether what the function returns on this route goes to the client.
-pub(crate) fn is_two_way(want: &Desired, seen: &Observed, key: &str) -> bool {
-    roles::reply(want, seen).mode == reply::ROUTE_RESPONSE && !["$connect", "$disconnect"].contains(&key)
 }
 
 /// The API's routes as found, by their keys.
@@ -157,7 +147,7 @@ impl Resource for Routes {
     }
 
     fn status(&self, want: &Desired, seen: &Observed) -> Vec<ResourceStatus> {
-        let integration = integration::shared(want, seen).map(|one| format!("integrations/{}", one.id));
+        let integration = seen.shared_integration(want).map(|one| format!("integrations/{}", one.id));
         let status = |key: &str| {
             let (state, healthy, detail) = match (&seen.routes, seen.routes.present().and_then(|routes| routes.get(key))) {
                 (Found::Unknown(why), _) => ("unknown", None, why.clone()),

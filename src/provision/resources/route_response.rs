@@ -5,7 +5,6 @@ use std::rc::Rc;
 
 use futures_util::future::try_join_all;
 
-use super::route::{self, TWO_WAY};
 use crate::provision::answer::Answer;
 use crate::provision::desired::Desired;
 use crate::provision::error::{AwsError, Cause};
@@ -13,6 +12,7 @@ use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::outputs::ResourceStatus;
 use crate::provision::plan::{Action, ApiCall};
 use crate::provision::resource::{Context, Kind, Resource, Seen, Verdict};
+use crate::provision::roles::{TWO_WAY, is_two_way};
 use crate::provision::wait::retry;
 
 const GET_ROUTE_RESPONSES: ApiCall = ApiCall { name: "GetRouteResponses", iam: "apigateway:GET" };
@@ -40,12 +40,14 @@ impl Resource for RouteResponses {
     fn read<'a>(&'a self, cx: &'a Context<'a>, seen: Rc<Observed>) -> Seen<'a> {
         Box::pin(async move {
             let (Some(api), Some(routes)) = (seen.api(), seen.routes.present()) else { return Ok(Slot::RouteResponses(Found::Absent)) };
-            Ok(Slot::RouteResponses(Found::of(read(cx, &api.id, routes).await)?))
+            let two_way =
+                routes.iter().filter(|(_, route)| route.has_response_expression()).map(|(key, route)| (key.as_str(), route.id.as_str()));
+            Ok(Slot::RouteResponses(Found::of(read(cx, &api.id, two_way).await)?))
         })
     }
 
     fn diff(&self, want: &Desired, seen: &Observed) -> Verdict {
-        let two_way = |key: &str| route::is_two_way(want, seen, key);
+        let two_way = |key: &str| is_two_way(want, seen, key);
         let live = match &seen.route_responses {
             Found::Present(live) => live.clone(),
             Found::Absent => Live::new(),
@@ -100,7 +102,7 @@ impl Resource for RouteResponses {
             };
             ResourceStatus { kind: Kind::RouteResponse.name(), name: key.to_owned(), state: state.to_owned(), healthy, detail }
         };
-        want.routes().filter(|key| route::is_two_way(want, seen, key)).map(status).collect()
+        want.routes().filter(|key| is_two_way(want, seen, key)).map(status).collect()
     }
 }
 
@@ -109,12 +111,12 @@ fn resource(seen: &Observed, key: &str) -> String {
 }
 
 /// Asks only for the routes that can have one.
-async fn read(cx: &Context<'_>, api: &str, routes: &route::Live) -> Result<Live, AwsError> {
-    let reads = routes.iter().filter(|(_, route)| route.has_response_expression()).map(async |(key, route)| {
-        let call = cx.clients.api.get_route_responses().api_id(api).route_id(&route.id);
+async fn read<'a>(cx: &Context<'_>, api: &str, routes: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Live, AwsError> {
+    let reads = routes.map(async |(key, id)| {
+        let call = cx.clients.api.get_route_responses().api_id(api).route_id(id);
         let page = call.send().await.explain(GET_ROUTE_RESPONSES, key)?;
         let response = page.items().iter().find(|response| response.route_response_key() == Some(TWO_WAY));
-        Ok::<_, AwsError>(response.and_then(|response| response.route_response_id()).map(|id| (key.clone(), id.to_owned())))
+        Ok::<_, AwsError>(response.and_then(|response| response.route_response_id()).map(|id| (key.to_owned(), id.to_owned())))
     });
     Ok(try_join_all(reads).await?.into_iter().flatten().collect())
 }

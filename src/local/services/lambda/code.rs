@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use ring::digest::{SHA256, digest};
 use tempfile::TempDir;
 use zip::ZipArchive;
 
 use super::error::invalid;
+use crate::local::ids;
 use crate::local::wire::ServiceError;
 
 /// All files together, unpacked.
@@ -20,11 +22,14 @@ const UNZIPPED: u64 = 262_144_000;
 const ZIPPED: usize = 52_428_800;
 
 /// Unpacked code. The directory goes when the last sandbox that runs from it is gone.
-#[derive(Debug)]
 pub(crate) struct Code {
     pub size: usize,
     /// Base64 of the SHA-256 of the zip, as `CodeSha256` has it.
     pub sha256: String,
+    /// What makes the address of the zip one that nobody guesses.
+    pub nonce: String,
+    /// As it was uploaded.
+    pub zip: Bytes,
     root: TempDir,
 }
 
@@ -69,7 +74,9 @@ impl Code {
             let mode = entry.unix_mode().unwrap_or_default();
             left -= write(&path, &mut entry, left, mode)?;
         }
-        Ok(Self { size: zip.len(), sha256: STANDARD.encode(digest(&SHA256, zip)), root })
+        let sha256 = STANDARD.encode(digest(&SHA256, zip));
+        let nonce = ids::hex(&ids::bytes::<16>());
+        Ok(Self { size: zip.len(), sha256, nonce, zip: Bytes::copy_from_slice(zip), root })
     }
 
     /// Where `/var/task` would be.
@@ -159,13 +166,13 @@ mod tests {
     #[test]
     fn refuses_what_is_no_zip() {
         for (bytes, text) in [(&b""[..], "non-empty"), (b"PK no zip", "Could not unzip"), (&zip(&[]), "non-empty")] {
-            assert!(Code::unpack(bytes).unwrap_err().message.contains(text));
+            assert!(Code::unpack(bytes).err().unwrap().message.contains(text));
         }
     }
 
     #[test]
     fn stays_in_its_directory() {
-        let error = Code::unpack(&zip(&[("../outside", 0o644, b"x")])).unwrap_err();
+        let error = Code::unpack(&zip(&[("../outside", 0o644, b"x")])).err().unwrap();
         assert!(error.message.contains("Could not unzip"), "{}", error.message);
     }
 
@@ -174,12 +181,12 @@ mod tests {
         let bomb = zip(&[("a", 0o644, &[0; 600_000]), ("b", 0o644, &[0; 600_000])]);
         assert!(bomb.len() < 5000, "{} bytes", bomb.len());
         assert!(Code::unpack_within(&bomb, 1_200_000).is_ok());
-        assert!(Code::unpack_within(&bomb, 1_199_999).unwrap_err().message.contains("Unzipped size"));
+        assert!(Code::unpack_within(&bomb, 1_199_999).err().unwrap().message.contains("Unzipped size"));
     }
 
     #[test]
     fn says_why_a_bootstrap_cannot_start() {
-        let of = |files: &[(&str, u32, &[u8])]| Code::unpack(&zip(files)).unwrap().bootstrap("x86_64").unwrap_err();
+        let of = |files: &[(&str, u32, &[u8])]| Code::unpack(&zip(files)).unwrap().bootstrap("x86_64").err().unwrap();
         let mut arm = [0; 64];
         arm[..4].copy_from_slice(b"\x7fELF");
         arm[18] = 0xb7;

@@ -57,20 +57,20 @@ pub(crate) async fn run(world: &Arc<World>, name: &str, payload: Bytes, wants_lo
     let all: u64 = world.functions.lock().values().map(|function| function.pool.running()).sum();
     let room = if reserved.is_none() && all >= ACCOUNT { 0 } else { reserved.unwrap_or(ACCOUNT) };
     let _running = pool.enter(room).ok_or_else(|| Refusal::Throttled(throttled(reserved.is_some())))?;
-    let mut payload = payload;
-    loop {
-        let Some(seat) = pool.acquire(world, name).await else { return Err(Refusal::Unable(stopped())) };
+    // A sandbox may end of age at the very moment in which it is chosen; one that has begun always answers.
+    for _ in 0..2 {
+        let Some(seat) = pool.acquire(world, name).await else { break };
         let jobs = seat.jobs.clone();
         let (reply, answer) = oneshot::channel();
-        // A sandbox may end of age at the very moment in which it is chosen.
-        match jobs.send(Job { payload, wants_logs, seat, reply }).await {
-            Err(unsent) => payload = unsent.0.payload,
-            Ok(()) => {
-                drop(jobs);
-                return answer.await.map_err(|_| Refusal::Unable(stopped()));
-            }
+        let sent = jobs.send(Job { payload: payload.clone(), wants_logs, seat, reply }).await;
+        drop(jobs);
+        if sent.is_ok()
+            && let Ok(finished) = answer.await
+        {
+            return Ok(finished);
         }
     }
+    Err(Refusal::Unable(stopped()))
 }
 
 fn stopped() -> ServiceError {

@@ -32,6 +32,7 @@ use crate::local::world::World;
 #[cfg(test)]
 pub(crate) use code::fixture;
 pub(crate) use invoke::{Refusal, run};
+pub(crate) use read::{CODE, package};
 pub(crate) use state::{Functions, name_in};
 
 /// Authorises and runs one operation.

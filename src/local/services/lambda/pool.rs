@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::model::Settings;
 use super::sandbox::{Job, Sandbox};
@@ -105,8 +105,12 @@ impl Pool {
         if let Some(seat) = self.take() {
             return Some(seat);
         }
-        if self.lock().busy > 0 {
-            let _ = timeout(NEARLY_FREE, self.freed.notified()).await;
+        let deadline = Instant::now() + NEARLY_FREE;
+        // A notice may be an old one, of a sandbox that has been taken since.
+        while self.lock().busy > 0 && timeout_at(deadline, self.freed.notified()).await.is_ok() {
+            if let Some(seat) = self.take() {
+                return Some(seat);
+            }
         }
         loop {
             if let Some(seat) = self.take() {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde_json::json;
 use time::OffsetDateTime;
 use time::macros::format_description;
@@ -11,6 +12,9 @@ use super::model::Just;
 use super::state::{authorize, name_in, with_function};
 use crate::local::wire::{Answer, Call, Outcome};
 use crate::local::world::World;
+
+/// Below this, code can be had by whoever has been told its address.
+pub(crate) const CODE: &str = "/_aws/lambda-code/";
 
 /// A page of ListFunctions where the caller does not say, and at most.
 const PAGE: usize = 50;
@@ -58,7 +62,7 @@ pub(super) fn get(world: &Arc<World>, call: &Call, reference: &str) -> Outcome {
             "Configuration": function.configuration(Just::Nothing),
             "Code": {
                 "RepositoryType": "S3",
-                "Location": format!("{}/_aws/lambda-code/{name}", world.endpoint),
+                "Location": format!("{}{CODE}{name}/{}", world.endpoint, function.settings.code.nonce),
             },
         });
         match tags_denied {
@@ -77,4 +81,12 @@ pub(super) fn configuration(world: &Arc<World>, call: &Call, reference: &str) ->
     let name = name_in(world, reference)?;
     authorize(world, call, "lambda:GetFunctionConfiguration", &name)?;
     with_function(world, &name, |function| Ok(Answer::json(200, &function.configuration(Just::Nothing))))
+}
+
+/// The zip at an address that GetFunction gave; `None` where that is none, or no longer one.
+pub(crate) fn package(world: &World, path: &str) -> Option<Bytes> {
+    let (name, nonce) = path.strip_prefix(CODE)?.split_once('/')?;
+    let functions = world.functions.lock();
+    let code = &functions.get(name)?.settings.code;
+    (code.nonce == nonce).then(|| code.zip.clone())
 }

@@ -30,6 +30,11 @@ async fn a_function_is_pending_first_and_then_active() {
     let configuration = got.configuration.unwrap();
     assert_eq!((configuration.state, configuration.last_update_status), (Some(State::Active), Some(LastUpdateStatus::Successful)));
     assert_eq!(configuration.code_sha256, made.code_sha256);
+    let location = got.code.unwrap().location.unwrap();
+    let zip = crate::local::support::download(&location).await;
+    let digest = ring::digest::digest(&ring::digest::SHA256, &zip);
+    assert_eq!(base64::Engine::encode(&base64::engine::general_purpose::STANDARD, digest), made.code_sha256.unwrap());
+    assert!(crate::local::support::download(&location[..location.len() - 1]).await.starts_with(b"the address"));
     assert_eq!(got.tags.unwrap()["wsfix:stack"], "terminal");
     assert_eq!((configuration.timeout, configuration.memory_size), (Some(3), Some(128)));
 }

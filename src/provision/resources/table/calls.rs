@@ -9,8 +9,7 @@ use aws_sdk_dynamodb::types::{
 };
 use serde_json::Value;
 
-use super::table::{Live, Spec, changes, wanted_policy};
-use super::table_policy as policy;
+use super::{Live, Spec, changes, policy, wanted_policy};
 use crate::contract::{SESSION_INDEX, item};
 use crate::provision::answer::{Answer, TAGGING, unanswered};
 use crate::provision::error::{AwsError, Cause};

@@ -1,17 +1,21 @@
 //! The table of connections, with its index, its expiry and its resource policy.
 
+mod calls;
+mod policy;
+
 use std::rc::Rc;
 
 use serde_json::Value;
 
-use super::{role, table_calls as calls, table_policy as policy};
 use crate::contract::{SESSION_INDEX, item};
 use crate::provision::desired::Desired;
+use crate::provision::error::AwsError;
 use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::outputs::ResourceStatus;
 use crate::provision::ownership::{Owner, TAG_FIELD, Tags, owner, tag_changes};
 use crate::provision::plan::{Action, ApiCall, FieldChange};
 use crate::provision::resource::{Context, Field, Kind, Resource, Seen, Verdict, differences};
+use crate::provision::roles;
 
 /// What wsfix manages about the table of connections; anything else is left as found. `None`: could not be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,7 +80,12 @@ impl Live {
 
 /// The resource policy; `None` while the role is not known.
 pub(crate) fn wanted_policy(want: &Desired, seen: &Observed) -> Option<Value> {
-    Some(policy::document(&want.stack, &role::arn(want, seen)?, &seen.place.table(&want.table)))
+    Some(policy::document(&want.stack, &roles::arn(want, seen)?, &seen.place.table(&want.table)))
+}
+
+/// Reads a table of any name.
+pub(crate) async fn read(cx: &Context<'_>, name: &str) -> Result<Live, AwsError> {
+    calls::read(cx, name).await
 }
 
 /// What differs: fields first, then tags.

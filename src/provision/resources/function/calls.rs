@@ -9,9 +9,10 @@ use aws_sdk_lambda::types::{
     Architecture, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus, PackageType, Runtime, State,
 };
 
-use super::function::{HANDLER, Live, Parts, RUNTIME, Spec, changes};
-use crate::provision::answer::{Answer, TAGGING};
+use super::{HANDLER, Live, Parts, RUNTIME, Spec, changes};
 use crate::config::variables::Variable;
+use crate::provision::answer::{Answer, TAGGING};
+use crate::provision::aws::for_uploads;
 use crate::provision::error::{AwsError, Cause};
 use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::ownership::{Tags, untagged_marker};
@@ -141,7 +142,8 @@ async fn create_function(cx: &Context<'_>, seen: &Observed, tags: &Tags) -> Resu
         call.description(&spec.description).timeout(spec.timeout_seconds).memory_size(spec.memory_mb).environment(environment(&spec));
     let call = call.set_tags((!tags.is_empty()).then(|| tags.clone().into_iter().collect::<HashMap<_, _>>()));
     let watch = cx.watch(Kind::Function, &want.function.name, CREATE_FUNCTION, ASSUMABLE_SECONDS);
-    let made = retry(watch, async || call.clone().send().await.explain(CREATE_FUNCTION, &arn)).await;
+    let made =
+        retry(watch, async || call.clone().customize().config_override(for_uploads()).send().await.explain(CREATE_FUNCTION, &arn)).await;
     made.map(drop).map_err(unassumable)
 }
 
@@ -202,7 +204,9 @@ async fn update_code(cx: &Context<'_>, live: &Live) -> Result<(), AwsError> {
     let call =
         cx.clients.lambda.update_function_code().function_name(name).zip_file(Blob::new(code.zip.to_vec())).architectures(architecture);
     let watch = cx.watch(Kind::Function, name, UPDATE_FUNCTION_CODE, READY_SECONDS);
-    retry(watch, async || call.clone().send().await.explain(UPDATE_FUNCTION_CODE, &live.arn)).await.map(drop)
+    retry(watch, async || call.clone().customize().config_override(for_uploads()).send().await.explain(UPDATE_FUNCTION_CODE, &live.arn))
+        .await
+        .map(drop)
 }
 
 /// What Lambda runs must be what was sent.

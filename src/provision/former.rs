@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
-use super::{function_calls, integration, table_calls};
 use crate::contract::env;
 use crate::provision::desired::Desired;
 use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::resource::{Context, Kind, Resource, Seen, Verdict};
+use crate::provision::resources::{function, table};
 
 /// One resource under its former name.
 #[derive(Clone, Debug)]
@@ -30,13 +30,13 @@ impl Resource for FormerNames {
         Box::pin(async move {
             let mut former = Vec::new();
             if let Some(name) = former_function(&cx.want, &seen) {
-                let found = Found::optional(function_calls::read(cx, name).await)?;
+                let found = Found::optional(function::read(cx, name).await)?;
                 if found.present().is_some_and(|live| live.owner(&cx.want.stack).is_ours()) {
                     former.push(Former { kind: Kind::Function, name: name.to_owned() });
                 }
             }
             if let Some(name) = former_table(&cx.want, &seen) {
-                let found = Found::optional(table_calls::read(cx, name).await)?;
+                let found = Found::optional(table::read(cx, name).await)?;
                 if found.present().is_some_and(|live| live.owner(&cx.want.stack).is_ours()) {
                     former.push(Former { kind: Kind::Table, name: name.to_owned() });
                 }
@@ -60,7 +60,7 @@ impl Resource for FormerNames {
 
 /// The function that the integration calls, where the config's own is not there.
 fn former_function<'a>(want: &Desired, seen: &'a Observed) -> Option<&'a str> {
-    let name = integration::shared(want, seen)?.function()?;
+    let name = seen.shared_integration(want)?.function()?;
     (matches!(seen.function, Found::Absent) && name != want.function.name).then_some(name)
 }
 

@@ -1,17 +1,20 @@
 //! The Lambda function: its code and its configuration.
 
+mod calls;
+
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::{function_calls as calls, role};
 use crate::config::variables::Variable;
 use crate::provision::desired::Desired;
 use crate::provision::environment;
+use crate::provision::error::AwsError;
 use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::outputs::ResourceStatus;
 use crate::provision::ownership::{Owner, TAG_FIELD, Tags, description, is_untagged, marked, owner, tag_changes};
 use crate::provision::plan::{Action, ApiCall, FieldChange};
 use crate::provision::resource::{Context, Field, Kind, Resource, Seen, Verdict, differences};
+use crate::provision::roles;
 
 /// What runs a binary of one's own.
 pub(crate) const RUNTIME: &str = "provided.al2023";
@@ -44,7 +47,7 @@ impl Spec {
     pub(crate) fn wanted(want: &Desired, seen: &Observed) -> Self {
         Self {
             code: want.code.as_ref().map(|code| code.sha256.clone()),
-            role: role::arn(want, seen),
+            role: roles::arn(want, seen),
             runtime: RUNTIME.to_owned(),
             handler: HANDLER.to_owned(),
             timeout_seconds: want.function.timeout_seconds,
@@ -102,6 +105,11 @@ impl Live {
     pub(crate) fn variable(&self, name: &str) -> Option<&str> {
         self.spec.environment.get(name).map(|variable| variable.value.expose())
     }
+}
+
+/// Reads a function of any name.
+pub(crate) async fn read(cx: &Context<'_>, name: &str) -> Result<Live, AwsError> {
+    calls::read(cx, name).await
 }
 
 /// What differs: fields first, then tags.
