@@ -44,12 +44,8 @@ impl Interrupts {
 
 /// A terminal's Ctrl-C also ends the compiler that builds the handler; that is no error of the handler's.
 fn stopped(error: Error) -> Error {
-    match error {
-        Error::Provision(inner) if matches!(*inner, provision::Error::Bundle(_)) => {
-            provision::Error::Stopped { done: Vec::new(), left: Vec::new() }.into()
-        }
-        other => other,
-    }
+    let compiler = matches!(&error, Error::Provision(inner) if matches!(**inner, provision::Error::Bundle(_)));
+    if compiler { provision::Error::Stopped { done: Vec::new(), left: Vec::new() }.into() } else { error }
 }
 
 /// Runs `work` until it ends. The first interrupt asks it to stop, so that the calls under way finish; the second one ends it at once.
