@@ -75,6 +75,8 @@ fn credentials(said: &str) -> String {
     let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
     if has(&["Expired", "expired"]) {
         "the session is over: log in again (`aws sso login`, or new keys)".to_owned()
+    } else if has(&["provider was not enabled", "was not defined", "could not find source profile"]) {
+        "`aws configure list-profiles` lists the profiles that there are".to_owned()
     } else if has(&["scoped to a valid region", "scoped to correct region"]) {
         "what answers there is in another Region: set `--region`".to_owned()
     } else if has(&["SignatureDoesNotMatch", "InvalidSignature", "RequestTimeTooSkewed"]) {

@@ -130,7 +130,7 @@ fn a_profile_that_is_named_wins_over_keys_in_the_environment() {
     tool.file("credentials", "[good]\naws_access_key_id = AKIAWSFIXLOCALDEV001\naws_secret_access_key = wsfix-local-secret\n");
     let file = tool.directory.path().join("credentials").display().to_string();
     tool.set("AWS_SHARED_CREDENTIALS_FILE", &file);
-    tool.run(&["plan", "--profile", "missing"]).says(1, &["`missing`", "hint: set `--profile NAME`"]);
+    tool.run(&["plan", "--profile", "missing"]).says(1, &["`missing`", "hint: `aws configure list-profiles`"]);
     tool.set("AWS_ACCESS_KEY_ID", "AKIAWSFIXLOCALNOBODY");
     tool.run(&["plan", "--profile", "good"]).says(3, &[]);
     tool.set("AWS_PROFILE", "good");
