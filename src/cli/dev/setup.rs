@@ -153,7 +153,7 @@ impl Session {
         let done = until_stopped(ui, &stop, async { Ok(provision::provision(&run).await?) }).await?;
         if let Some(list) = list {
             let Built { detail, time, .. } = recorder.built.take();
-            list.passed_in("the handler's binary is ready", detail, time);
+            list.passed_in("the handler's binary is ready", from_here(&detail), time);
             list.passed_in("the stack is provisioned", provisioned(&cloud, &done), provisioning.elapsed());
         }
         cloud.set_page(page::Info {
@@ -183,6 +183,14 @@ impl Session {
     /// Ends everything and waits for it.
     pub(super) fn stop(mut self) {
         self.cloud.stop();
+    }
+}
+
+/// The same text with paths below the current directory as a person would write them.
+fn from_here(text: &str) -> String {
+    match std::env::current_dir() {
+        Ok(here) => text.replace(&format!("{}/", here.display()), ""),
+        Err(_) => text.to_owned(),
     }
 }
 
