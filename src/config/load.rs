@@ -201,7 +201,9 @@ fn connection(reader: &mut Reader<'_>) -> Connection {
         reader.wrong(&found.spot, "`profile` has a line break in it", "write the name of a profile of your AWS configuration");
     }
     let endpoint_url = url(reader, "endpoint_url", urls::endpoint).map(|found| found.value);
-    Connection { region: region.map(|found| found.value), profile: profile.map(|found| found.value), endpoint_url, keys: None }
+    // The SDK reads AWS_PROFILE by itself, and weighs it as every AWS tool does; a profile that a flag or the file names is meant.
+    let profile = profile.filter(|found| !matches!(found.spot, Spot::Variable(_))).map(|found| found.value);
+    Connection { region: region.map(|found| found.value), profile, endpoint_url, keys: None }
 }
 
 fn url(reader: &mut Reader<'_>, path: &str, check: fn(&str) -> Result<String, (&'static str, String)>) -> Option<Found<String>> {

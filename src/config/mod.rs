@@ -69,7 +69,8 @@ pub struct Config {
 pub struct Connection {
     /// `None`: as the SDK finds it.
     pub region: Option<String>,
-    /// A profile of the AWS configuration files.
+    /// A profile of the AWS configuration files, named on purpose: its credentials count, whatever the environment has.
+    /// `None` where only AWS_PROFILE names one: the SDK reads that by itself.
     pub profile: Option<String>,
     /// Another endpoint for every service: the local cloud, or an emulator.
     pub endpoint_url: Option<String>,

@@ -4,6 +4,9 @@
 
 use std::time::Duration;
 
+use aws_config::meta::region::ProvideRegion;
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -56,7 +59,8 @@ async fn sdk_config(connection: &Connection) -> SdkConfig {
         loader = loader.region(Region::new(region.clone()));
     }
     if let Some(profile) = &connection.profile {
-        loader = loader.profile_name(profile);
+        // Named on purpose: keys in the environment, maybe of another account, must not win as they do in the SDK's own order.
+        loader = loader.profile_name(profile).credentials_provider(of_profile(profile, connection).await);
     }
     if let Some(endpoint) = &connection.endpoint_url {
         loader = loader.endpoint_url(endpoint);
@@ -67,6 +71,16 @@ async fn sdk_config(connection: &Connection) -> SdkConfig {
         loader = loader.credentials_provider(SharedCredentialsProvider::new(credentials));
     }
     loader.load().await
+}
+
+/// The credentials of one profile, whatever the environment has.
+async fn of_profile(profile: &str, connection: &Connection) -> ProfileFileCredentialsProvider {
+    let region = match &connection.region {
+        Some(region) => Some(Region::new(region.clone())),
+        None => ProfileFileRegionProvider::builder().profile_name(profile).build().region().await,
+    };
+    let provider = ProviderConfig::default().with_region(region).with_http_client(http_client(connection));
+    ProfileFileCredentialsProvider::builder().configure(&provider).profile_name(profile).build()
 }
 
 /// The longest that a single answer takes.

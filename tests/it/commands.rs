@@ -124,6 +124,20 @@ fn wrong_credentials_and_a_silent_endpoint_are_told_apart() {
 }
 
 #[test]
+fn a_profile_that_is_named_wins_over_keys_in_the_environment() {
+    let cloud = cloud();
+    let mut tool = Tool::of(&cloud);
+    tool.file("credentials", "[good]\naws_access_key_id = AKIAWSFIXLOCALDEV001\naws_secret_access_key = wsfix-local-secret\n");
+    let file = tool.directory.path().join("credentials").display().to_string();
+    tool.set("AWS_SHARED_CREDENTIALS_FILE", &file);
+    tool.run(&["plan", "--profile", "missing"]).says(1, &["`missing`", "hint: set `--profile NAME`"]);
+    tool.set("AWS_ACCESS_KEY_ID", "AKIAWSFIXLOCALNOBODY");
+    tool.run(&["plan", "--profile", "good"]).says(3, &[]);
+    tool.set("AWS_PROFILE", "good");
+    tool.run(&["plan"]).says(1, &["hint: this access key does not exist there"]);
+}
+
+#[test]
 fn a_role_that_is_missing_or_unfit_stops_the_run_before_anything_is_made() {
     let cloud = cloud();
     let tool = Tool::of(&cloud);
