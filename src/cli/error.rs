@@ -219,6 +219,9 @@ fn of_run(error: &provision::Error, command: &str) -> Report {
             next: way_on(command),
             ..Report::new(Exit::Failed)
         },
+        provision::Error::Stopped { done, left } if done.is_empty() => {
+            Report { stopped: Some("stopped: nothing was changed".to_owned()), left: left.clone(), ..Report::new(Exit::Interrupted) }
+        }
         provision::Error::Stopped { done, left } => Report {
             stopped: Some("stopped: the calls that were under way have finished".to_owned()),
             done: done.clone(),
@@ -239,13 +242,19 @@ fn way_on(command: &str) -> Option<String> {
 }
 
 fn refusal(refusal: &Refusal) -> Failure {
-    Failure::new(format!("{} stands in the way: {}", refusal.resource, refusal.reason)).hint(Some(refusal.remedy.clone()))
+    let resource = refusal.resource.trim_end_matches(" (none)");
+    Failure::new(format!("{resource}: {}", refusal.reason))
+        .hint(Some(hints::explicit_deny(&refusal.reason).unwrap_or_else(|| refusal.remedy.clone())))
 }
 
 fn aws(error: &AwsError) -> Failure {
     let name = error.iam.rsplit_once(':').map_or("", |(_, name)| name);
     let action = if name == error.operation { error.iam.to_owned() } else { format!("{} ({})", error.iam, error.operation) };
-    let failure = Failure::new(format!("cannot {} `{}`", words(error.operation), short(&error.resource))).fact("action", action);
+    let message = match error.operation {
+        "GetCallerIdentity" => "cannot find out who is calling".to_owned(),
+        operation => format!("cannot {} `{}`", words(operation), short(&error.resource)),
+    };
+    let failure = Failure::new(message).fact("action", action);
     let failure = if error.resource.starts_with("arn:") { failure.fact("resource", &error.resource) } else { failure };
     let failure = match &error.cause {
         Cause::TimedOut { state } => failure.fact("waited", format!("too long; the state last seen is {state}")),
@@ -263,12 +272,25 @@ fn aws(error: &AwsError) -> Failure {
     let request = error.request_id.as_ref().map(|id| format!("request {id}"));
     let failure = match (&error.said, request) {
         (Some(said), Some(request)) => failure.fact("AWS said", format!("{said} ({request})")),
-        (Some(said), None) if error.cause == Cause::Unreachable => failure.fact("because", said),
+        (Some(said), None) if said.starts_with(NO_ANSWER) => failure.fact("because", innermost(said)),
         (Some(said), None) => failure.fact("AWS said", said),
         (None, Some(request)) => failure.fact("AWS said", format!("nothing more ({request})")),
         (None, None) => failure,
     };
     failure.hint(hints::hint(error))
+}
+
+/// How the SDK begins when it has no answer to tell of.
+const NO_ANSWER: &str = "dispatch failure: ";
+
+/// What the SDK's layers wrap, without their names.
+fn innermost(said: &str) -> &str {
+    let layers = [NO_ANSWER, "other: ", "io error: ", "timeout: ", "an error occurred while loading credentials: "];
+    let mut inner = said;
+    while let Some(rest) = layers.iter().find_map(|layer| inner.strip_prefix(layer)) {
+        inner = rest;
+    }
+    inner.strip_prefix("client error (Connect): ").unwrap_or(inner)
 }
 
 /// `CreateFunction` -> `create function`.
@@ -324,6 +346,17 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_keeps_its_remedy_unless_a_policy_denies() {
+        let refusal =
+            |reason: &str| Refusal { resource: "role (none)".to_owned(), reason: reason.to_owned(), remedy: "ask for an allow".to_owned() };
+        let text = |reason| Error::from(provision::Error::Refused(vec![refusal(reason)])).report("plan").text(Paint::new(false));
+        assert_eq!(text("there are three"), "error: role: there are three\nhint: ask for an allow\n");
+        let denied = "GetApis: User: u is not authorized to perform: apigateway:GET with an explicit deny in a service control policy";
+        let told = text(denied);
+        assert!(told.contains("hint: an explicit deny outranks every allow") && !told.contains("ask for an allow"), "{told}");
+    }
+
+    #[test]
     fn an_interrupt_says_what_stands() {
         let error = provision::Error::Stopped { done: vec!["api abc".to_owned()], left: Vec::new() };
         let report = Error::from(error).report("teardown");
@@ -347,6 +380,9 @@ mod tests {
 
     #[test]
     fn operations_are_words() {
+        let said = "dispatch failure: io error: client error (Connect): tcp connect error: Connection refused (os error 111)";
+        assert_eq!(innermost(said), "tcp connect error: Connection refused (os error 111)");
+        assert_eq!(innermost("dispatch failure: other: an error occurred while loading credentials: no profile x"), "no profile x");
         assert_eq!(words("UpdateTimeToLive"), "update time to live");
     }
 

@@ -40,9 +40,7 @@ fn denied(error: &AwsError, said: &str, explicit: bool) -> String {
     let kind = denial.policy_kind.as_deref().unwrap_or("policy");
     let another = if action == "iam:PassRole" { ", or name a role that you may pass with `--existing-role`" } else { "" };
     if explicit {
-        let policy = denial.policy.map_or_else(|| format!("the {kind} that denies it"), |arn| format!("the policy {arn}"));
-        let whose = owner(kind);
-        return format!("an explicit deny outranks every allow: only a change to {policy} helps; ask {whose}{another}");
+        return outranked(&denial, kind, another);
     }
     match kind {
         "permissions boundary" | "service control policy" | "resource control policy" | "session policy" | "VPC endpoint policy" => {
@@ -50,6 +48,18 @@ fn denied(error: &AwsError, said: &str, explicit: bool) -> String {
         }
         _ => format!("ask {} to allow `{action}` on `{resource}`{another}", owner(kind)),
     }
+}
+
+/// The way on from an explicit deny that a text tells of; `None` where it tells of none.
+pub(crate) fn explicit_deny(text: &str) -> Option<String> {
+    let denial = Denial::parse(text);
+    let kind = denial.policy_kind.clone().filter(|_| text.contains("with an explicit deny"))?;
+    Some(outranked(&denial, &kind, ""))
+}
+
+fn outranked(denial: &Denial, kind: &str, another: &str) -> String {
+    let policy = denial.policy.as_ref().map_or_else(|| format!("the {kind} that denies it"), |arn| format!("the policy {arn}"));
+    format!("an explicit deny outranks every allow: only a change to {policy} helps; ask {}{another}", owner(kind))
 }
 
 fn owner(kind: &str) -> &'static str {
@@ -65,6 +75,8 @@ fn credentials(said: &str) -> String {
     let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
     if has(&["Expired", "expired"]) {
         "the session is over: log in again (`aws sso login`, or new keys)".to_owned()
+    } else if has(&["scoped to a valid region", "scoped to correct region"]) {
+        "what answers there is in another Region: set `--region`".to_owned()
     } else if has(&["SignatureDoesNotMatch", "InvalidSignature", "RequestTimeTooSkewed"]) {
         "the secret key does not belong to the access key, or this machine's clock is wrong".to_owned()
     } else if has(&["InvalidClientTokenId", "UnrecognizedClient"]) {
@@ -119,6 +131,20 @@ mod tests {
         assert!(found.ends_with("ask the administrators of the organisation"), "{found}");
         let found = hint(&error("apigateway:POST", Cause::Denied { explicit: false }, "Forbidden"));
         assert_eq!(found.as_deref(), Some("ask an administrator of the account to allow `apigateway:POST` on `websocket-handler`"));
+    }
+
+    #[test]
+    fn what_is_wrong_with_credentials_is_told_apart() {
+        for (said, hint_has) in [
+            ("SignatureDoesNotMatch: Credential should be scoped to a valid region, not 'eu-west-1'.", "set `--region`"),
+            ("SignatureDoesNotMatch: The request signature we calculated does not match", "secret key"),
+            ("ExpiredToken: The security token included in the request is expired", "log in again"),
+            ("InvalidClientTokenId: The security token included in the request is invalid.", "does not exist there"),
+            ("dispatch failure: other: no providers in chain provided credentials", "--profile NAME"),
+        ] {
+            let found = hint(&error("sts:GetCallerIdentity", Cause::Credentials, said)).expect("a hint");
+            assert!(found.contains(hint_has), "{said}: {found}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::pin::pin;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::LocalSet;
 
-use crate::provision::Stop;
+use crate::provision::{self, Stop};
 
 use super::error::Error;
 use super::ui::Ui;
@@ -42,6 +42,12 @@ impl Interrupts {
     }
 }
 
+/// A terminal's Ctrl-C also ends the compiler that builds the handler; that is no error of the handler's.
+fn stopped(error: Error) -> Error {
+    let compiler = matches!(&error, Error::Provision(inner) if matches!(**inner, provision::Error::Bundle(_)));
+    if compiler { provision::Error::Stopped { done: Vec::new(), left: Vec::new() }.into() } else { error }
+}
+
 /// Runs `work` until it ends. The first interrupt asks it to stop, so that the calls under way finish; the second one ends it at once.
 pub(crate) async fn until_stopped<T>(ui: &Ui, stop: &Stop, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let mut interrupts = Interrupts::catch()?;
@@ -49,7 +55,7 @@ pub(crate) async fn until_stopped<T>(ui: &Ui, stop: &Stop, work: impl Future<Out
     loop {
         tokio::select! {
             biased;
-            ended = &mut work => return ended,
+            ended = &mut work => return ended.map_err(|error| if stop.requested() { stopped(error) } else { error }),
             () = interrupts.next() => {
                 if stop.requested() {
                     return Err(Error::Aborted);

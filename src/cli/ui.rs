@@ -17,6 +17,9 @@ use super::exit::Exit;
 use super::flags::{Global, Output};
 use super::style::{self, Paint};
 
+/// A wait that is worth a line.
+const LONG: Duration = Duration::from_secs(10);
+
 /// The version of the documents and events.
 const VERSION: u32 = 1;
 
@@ -43,6 +46,8 @@ struct Running {
     since: Instant,
     bar: Option<ProgressBar>,
     state: String,
+    /// A line has said that it takes long.
+    told: bool,
 }
 
 impl Ui {
@@ -147,7 +152,11 @@ impl Ui {
             let mut answer = String::new();
             io::stdin().read_line(&mut answer).ok().filter(|read| *read > 0).map(|_| answer.trim().to_owned())
         };
-        tokio::task::spawn_blocking(read).await.ok().flatten()
+        let answer = tokio::task::spawn_blocking(read).await.ok().flatten();
+        if answer.is_none() {
+            self.line(" "); // the question's line has no end yet
+        }
+        answer
     }
 
     /// Says why the command did not end well.
@@ -196,7 +205,7 @@ impl Ui {
 
     fn start(&self, resource: String, action: &'static str) {
         let bar = self.animated.then(|| {
-            let style = ProgressStyle::with_template("{spinner} {msg} {elapsed:.dim}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+            let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}").unwrap_or_else(|_| ProgressStyle::default_spinner());
             let bar = ProgressBar::new_spinner().with_style(style);
             let bar = match self.whole.borrow().as_ref() {
                 Some(whole) => self.bars.insert_before(whole, bar),
@@ -206,22 +215,22 @@ impl Ui {
             bar.enable_steady_tick(Duration::from_millis(100));
             bar
         });
-        self.running.borrow_mut().insert(resource, Running { since: Instant::now(), bar, state: String::new() });
+        self.running.borrow_mut().insert(resource, Running { since: Instant::now(), bar, state: String::new(), told: false });
     }
 
     fn wait(&self, resource: &str, state: String) {
         let mut running = self.running.borrow_mut();
         let Some(step) = running.get_mut(resource) else { return };
-        if step.state == state {
-            return;
-        }
-        if let Some(bar) = &step.bar {
+        let line = format!("waiting   {resource}: {}", style::printable(&state));
+        let (new, long) = (step.state != state, step.since.elapsed() >= LONG && !step.told);
+        if let Some(bar) = step.bar.as_ref().filter(|_| new) {
             bar.set_message(format!("{resource}: {}", style::printable(&state)));
         }
-        let line = (self.verbose && !self.animated).then(|| format!("waiting   {resource}: {}", style::printable(&state)));
         step.state = state;
+        step.told |= long;
         drop(running);
-        if let Some(line) = line {
+        // Who reads lines sees no clock running.
+        if !self.animated && (long || (new && self.verbose)) {
             self.say(&line);
         }
     }

@@ -50,3 +50,36 @@ impl Calls {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::{CallRecord, Calls};
+
+    fn call(operation: &str) -> CallRecord {
+        let now = Instant::now();
+        CallRecord { service: "lambda", operation: operation.to_owned(), caller: String::new(), status: 200, started: now, ended: now }
+    }
+
+    #[test]
+    fn reads_are_told_from_writes() {
+        for operation in ["GetFunction", "ListTables", "DescribeTable", "SimulatePrincipalPolicy", "FilterLogEvents", "Query", "Scan"] {
+            assert!(!call(operation).is_mutating(), "{operation}");
+        }
+        for operation in ["CreateTable", "UpdateStage", "PutItem", "AddPermission", "TagResource"] {
+            assert!(call(operation).is_mutating(), "{operation}");
+        }
+    }
+
+    #[test]
+    fn calls_are_kept_in_order_until_forgotten() {
+        let calls = Calls::default();
+        calls.record(call("A"));
+        calls.record(call("B"));
+        let names: Vec<String> = calls.all().into_iter().map(|call| call.operation).collect();
+        assert_eq!(names, ["A", "B"]);
+        calls.clear();
+        assert!(calls.all().is_empty());
+    }
+}

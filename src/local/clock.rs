@@ -31,3 +31,22 @@ impl Clock {
         duration.div_f64(self.speed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Clock;
+
+    #[test]
+    fn a_fast_clock_needs_less_real_time() {
+        let clock = Clock::new(3600.0);
+        assert_eq!(clock.real(Duration::from_secs(7200)), Duration::from_secs(2));
+        let before = clock.now_ms();
+        let started = std::time::Instant::now();
+        while started.elapsed() < Duration::from_millis(5) {
+            std::hint::spin_loop();
+        }
+        assert!(clock.now_ms() - before >= 5 * 3600);
+    }
+}

@@ -73,7 +73,10 @@ async fn aws(world: Arc<World>, peer: &Peer, request: Request) -> Response {
     let operation = operation_of(service, &parts, form.as_ref());
     let signed = Signed::of(&parts, &body);
     let caller = credential.and_then(|credential| identify(&world, service, &credential, &signed));
-    tokio::time::sleep(world.delays.call).await;
+    // Even a sleep of no time waits for the timer's next tick.
+    if !world.delays.call.is_zero() {
+        tokio::time::sleep(world.delays.call).await;
+    }
 
     let mut record = CallRecord {
         service: service.prefix(),

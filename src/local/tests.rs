@@ -11,8 +11,8 @@ use aws_sdk_sts::config::{Credentials, Region};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::faults::{Fault, Kind, Moment};
-use super::support::config;
+use super::faults::{Fault, Kind, Moment, Quirk};
+use super::support::{Lab, config};
 use super::{Cloud, Delays, Options, StartError};
 
 fn start() -> Cloud {
@@ -129,6 +129,19 @@ async fn faults_strike_before_and_after_the_effect() {
     }
     let lost = cloud.calls().all().iter().filter(|call| call.operation == "CreateTable" && call.status == 0).count();
     assert_eq!(lost, 2);
+}
+
+#[tokio::test]
+async fn a_permission_may_be_lost_without_a_word() {
+    let lab = Lab::start(Options::default());
+    lab.function("f", "", "").send().await.unwrap();
+    lab.cloud.faults().quirk(Quirk::PermissionLost);
+    for sid in ["one", "two"] {
+        let add = lab.lambda.add_permission().function_name("f").statement_id(sid).action("lambda:InvokeFunction");
+        add.principal("apigateway.amazonaws.com").send().await.unwrap();
+    }
+    let policy = lab.lambda.get_policy().function_name("f").send().await.unwrap().policy.unwrap();
+    assert!(!policy.contains("\"one\"") && policy.contains("\"two\""), "{policy}");
 }
 
 #[tokio::test]

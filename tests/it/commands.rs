@@ -133,12 +133,12 @@ fn a_role_that_is_missing_or_unfit_stops_the_run_before_anything_is_made() {
 }
 
 /// Waits for an event of a run with `--output json`; answers what is left of standard error.
-fn await_event(child: &mut std::process::Child, wanted: &str) -> BufReader<std::process::ChildStderr> {
+fn await_event(child: &mut std::process::Child, wanted: &str, action: &str) -> BufReader<std::process::ChildStderr> {
     let mut lines = BufReader::new(child.stderr.take().expect("standard error"));
     loop {
         let mut line = String::new();
         assert_ne!(lines.read_line(&mut line).expect("a line"), 0, "it ended before `{wanted}`");
-        if serde_json::from_str::<Value>(&line).is_ok_and(|event| event["event"] == wanted) {
+        if serde_json::from_str::<Value>(&line).is_ok_and(|event| event["event"] == wanted && event["action"] == action) {
             return lines;
         }
     }
@@ -159,7 +159,7 @@ fn an_interrupt_lets_running_calls_finish_and_the_next_run_goes_on() {
         let cloud = slow_cloud();
         let tool = Tool::of(&cloud);
         let mut child = tool.start(&["provision", "--output", "json"]);
-        let lines = await_event(&mut child, "planned");
+        let lines = await_event(&mut child, "finished", "create");
         signal(&child, name);
         let ended = rest(child, lines);
         assert_eq!(ended.code, Some(130), "{}\n{}", ended.out, ended.err);
@@ -178,7 +178,7 @@ fn a_second_interrupt_stops_at_once() {
     let cloud = Cloud::start(Options { delays, ..Options::default() }).expect("a cloud");
     let tool = Tool::of(&cloud);
     let mut child = tool.start(&["provision", "--output", "json"]);
-    let lines = await_event(&mut child, "started");
+    let lines = await_event(&mut child, "started", "look");
     signal(&child, "-INT");
     child.stderr = None;
     let mut lines = lines;

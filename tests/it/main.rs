@@ -1,4 +1,5 @@
 //! One binary for all tests that run the tool from the outside.
+
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on says so")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "from the outside, the events are not exhaustive")]
 #![allow(unreachable_pub, reason = "a binary has no outside")]

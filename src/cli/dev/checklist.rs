@@ -128,7 +128,7 @@ fn line(check: &Check, paint: Paint) -> String {
         Verdict::Failed => paint.red("FAIL"),
         Verdict::Skipped => paint.yellow("skip"),
     };
-    let time = paint.dim(&format!("{:>8}", duration(check.time)));
+    let time = paint.dim(&format!("{:>10}", duration(check.time)));
     format!("  {mark} {time}  {:<46} {}", check.name, paint.dim(&printable(&check.evidence)))
 }
 

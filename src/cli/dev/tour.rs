@@ -30,7 +30,7 @@ pub(super) async fn run(setup: Setup, ui: &Ui, list: &Checklist<'_>) -> Result<(
     let mut session = Session::start(setup, ui, Some(list)).await?;
     list.judge("a second provision changes nothing", again(&session, ui).await?);
     match session.token(TOUR, now() + 300) {
-        Some(token) => connections(&session, token, list).await,
+        Some(token) => connections(&session, token, ui, list).await,
         None => list.skipped("a client connects", "the key of the tokens is in a store, so none can be signed here"),
     }
     if !list.all_passed() || ui.verbose() {
@@ -60,7 +60,7 @@ async fn again(session: &Session, ui: &Ui) -> Result<Result<String, String>, Err
 }
 
 /// Everything that needs a client.
-async fn connections(session: &Session, token: Secret, list: &Checklist<'_>) {
+async fn connections(session: &Session, token: Secret, ui: &Ui, list: &Checklist<'_>) {
     let url = &session.outputs.websocket_url;
     let connected = Socket::connect(&Target::new(url, Some(token.clone())).session(TOUR)).await;
     let mut socket = match connected {
@@ -75,6 +75,9 @@ async fn connections(session: &Session, token: Secret, list: &Checklist<'_>) {
     list.judge("the connection is in the table", stored.map(|(_, evidence)| evidence));
     for (name, message) in messages(session) {
         list.judge(name, answered(&mut socket, &message).await);
+    }
+    if session.demo.is_none() && !list.all_passed() {
+        ui.note(&format!("the backend is {}: is it running, and does it answer POST {}?", session.backend_url(), backend::MESSAGE_PATH));
     }
     list.judge("a client connects with a token as sub-protocol", subprotocol(url, token).await);
     refusals(session, list).await;

@@ -9,6 +9,7 @@ use super::error::{conflict, constraint, invalid, not_found, stale};
 use super::input::read;
 use super::read::parameter;
 use super::state::{authorize, name_in, with_function};
+use crate::local::faults::Quirk;
 use crate::local::ids;
 use crate::local::wire::{Answer, Call, Outcome, ServiceError};
 use crate::local::world::World;
@@ -117,7 +118,10 @@ pub(super) fn add(world: &Arc<World>, call: &Call, reference: &str) -> Outcome {
             return Err(ServiceError::new(400, "PolicyLengthExceededException", message));
         }
         new.revision_id = ids::uuid();
-        *policy = new;
+        // Calls at the same time may overwrite each other, and both are told that they succeeded.
+        if !world.faults.take_quirk(Quirk::PermissionLost) {
+            *policy = new;
+        }
         Ok(Answer::json(201, &json!({ "Statement": statement.to_string() })))
     })
 }
