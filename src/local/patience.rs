@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::clock::Clock;
 
 /// A process needs real time to start and to answer, however fast the clock runs.
-const LEAST: Duration = Duration::from_secs(1);
+const LEAST: Duration = Duration::from_secs(5);
 
-/// The real time of a limit on work (29 s for an integration, 10 s for a start): as the clock has it, but never under a second,
-/// or under the limit itself where that is shorter. Limits on waiting alone (idle, 2 h) follow the clock without this.
+/// The real time of a limit on work (29 s for an integration, 10 s for a start): as the clock has it, but never under five
+/// seconds, or under the limit itself where that is shorter. Limits on waiting alone (idle, 2 h) follow the clock without this.
 pub(crate) fn patience(clock: &Clock, limit: Duration) -> Duration {
     clock.real(limit).max(limit.min(LEAST))
 }
@@ -21,11 +21,11 @@ mod tests {
     use crate::local::clock::Clock;
 
     #[test]
-    fn a_fast_clock_leaves_a_second() {
+    fn a_fast_clock_leaves_five_seconds() {
         let limit = Duration::from_secs(29);
         assert_eq!(patience(&Clock::new(1.0), limit), limit);
         assert_eq!(patience(&Clock::new(2.0), limit), Duration::from_millis(14_500));
-        assert_eq!(patience(&Clock::new(720.0), limit), Duration::from_secs(1));
+        assert_eq!(patience(&Clock::new(720.0), limit), Duration::from_secs(5));
         assert_eq!(patience(&Clock::new(720.0), Duration::from_millis(50)), Duration::from_millis(50));
     }
 }

@@ -219,6 +219,12 @@ impl Observed {
         }
     }
 
+    /// The role that the stack's function has.
+    pub(crate) fn function_role(&self, want: &Desired) -> Option<&str> {
+        let function = self.function.present().filter(|function| function.owner(&want.stack).is_ours())?;
+        function.spec.role.as_deref()
+    }
+
     /// The integration that all routes share.
     pub(crate) fn shared_integration(&self, want: &Desired) -> Option<&integration::One> {
         let target = self.routes.present().and_then(|routes| routes.get("$connect")).map(route::One::target);

@@ -20,7 +20,7 @@ pub(crate) enum Trust {
 
 /// ARN of the role, as far as it is known: as read, as the config says it, or put together from its name.
 pub(crate) fn arn(want: &Desired, seen: &Observed) -> Option<String> {
-    let read = seen.role.present().and_then(|live| live.only()).map(str::to_owned);
+    let read = seen.role.present().and_then(|live| live.chosen(seen.function_role(want))).map(str::to_owned);
     read.or_else(|| want.role.as_ref().map(|named| guess(named, &seen.place)))
 }
 

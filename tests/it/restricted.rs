@@ -147,6 +147,11 @@ fn roles_that_cannot_serve_are_refused() {
     sandbox.config.existing_role = None;
     let refusals = refused(&sandbox);
     assert!(refusals[0].contains(WEAK_ROLE) && !refusals[0].contains("ec2-instance"), "{refusals:#?}");
+    // A stack that stands goes on with the role that it has.
+    sandbox.config.existing_role = Some(WEAK_ROLE.to_owned());
+    sandbox.provision();
+    sandbox.config.existing_role = None;
+    assert_eq!(differences(&sandbox.plan()), Vec::<String>::new());
 }
 
 /// Makes a stack by the same names that is not this stack's.

@@ -30,11 +30,15 @@ struct One {
 }
 
 impl Live {
-    /// ARN of the role, where there is only one.
-    pub(crate) fn only(&self) -> Option<&str> {
+    /// ARN of the role that is meant: the only one, or of several the one that the stack's function has already.
+    pub(crate) fn chosen(&self, of_function: Option<&str>) -> Option<&str> {
+        self.one(of_function).map(|one| one.arn.as_str())
+    }
+
+    fn one(&self, of_function: Option<&str>) -> Option<&One> {
         match self.roles.as_slice() {
-            [one] => Some(&one.arn),
-            _ => None,
+            [one] => Some(one),
+            several => several.iter().find(|one| Some(one.arn.as_str()) == of_function),
         }
     }
 }
@@ -67,15 +71,15 @@ impl Resource for Role {
             (Found::Unknown(why), Some(_)) => Verdict::step(Kind::Role, &name, Action::Keep, &[])
                 .with_note(format!("the role {name} could not be read; it is used as it is named ({why})")),
             (Found::Unknown(why), None) => refuse(&format!("the account's roles cannot be listed: {why}"), another),
-            (Found::Present(live), named) => match (live.roles.as_slice(), named) {
-                ([one], Some(_)) if one.trust == Trust::No => refuse(
+            (Found::Present(live), named) => match (live.one(seen.function_role(want)), named) {
+                (Some(one), Some(_)) if one.trust == Trust::No => refuse(
                     "its trust policy does not let lambda.amazonaws.com do sts:AssumeRole",
                     &format!("{another}, or have its trust policy changed"),
                 ),
-                ([one], Some(named)) if named.starts_with("arn:") && one.arn != named => {
+                (Some(one), Some(named)) if named.starts_with("arn:") && one.arn != named => {
                     refuse(&format!("the account's role of this name is {}", one.arn), another)
                 }
-                ([one], _) => {
+                (Some(one), _) => {
                     let verdict = Verdict::step(Kind::Role, &one.arn, Action::Keep, &[]);
                     if one.trust == Trust::Unknown {
                         verdict.with_note(format!(
@@ -86,9 +90,11 @@ impl Resource for Role {
                         verdict
                     }
                 }
-                ([], _) => refuse("no role of the account lets lambda.amazonaws.com do sts:AssumeRole", "ask an administrator for one"),
-                (several, _) => {
-                    let arns: Vec<&str> = several.iter().map(|one| one.arn.as_str()).collect();
+                (None, _) if live.roles.is_empty() => {
+                    refuse("no role of the account lets lambda.amazonaws.com do sts:AssumeRole", "ask an administrator for one")
+                }
+                (None, _) => {
+                    let arns: Vec<&str> = live.roles.iter().map(|one| one.arn.as_str()).collect();
                     refuse(
                         &format!("{} roles of the account can be assumed by Lambda: {}", arns.len(), arns.join(", ")),
                         "name one with `--existing-role` (`existing_role` in the config)",
@@ -147,7 +153,7 @@ impl Resource for ReplyPermission {
     }
 
     fn read_after(&self) -> &'static [Kind] {
-        &[Kind::Account, Kind::Role, Kind::Api]
+        &[Kind::Account, Kind::Role, Kind::Function, Kind::Api]
     }
 
     fn read<'a>(&'a self, cx: &'a Context<'a>, seen: Rc<Observed>) -> Seen<'a> {

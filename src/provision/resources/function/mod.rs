@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::config::variables::Variable;
+use crate::contract::env;
 use crate::provision::desired::Desired;
 use crate::provision::environment;
 use crate::provision::error::AwsError;
@@ -120,7 +121,9 @@ pub(crate) fn changes(want: &Desired, seen: &Observed, live: &Live) -> Vec<Field
         found.environment.clone_from(&wanted.environment);
     }
     for (name, variable) in &mut found.environment {
-        variable.public = wanted.environment.get(name).is_some_and(|variable| variable.public);
+        // Of what is not wanted any more only our own settings are known to be no secrets.
+        let setting = name.starts_with("WSFIX_") && name != env::SIGNING_KEY;
+        variable.public = wanted.environment.get(name).map_or(setting, |variable| variable.public);
     }
     let mut changes = differences(&wanted.fields(), &found.fields());
     changes.extend(tag_changes(&want.tags, live.tags.as_ref(), is_untagged(&live.spec.description)));
