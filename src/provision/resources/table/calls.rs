@@ -5,10 +5,11 @@ use std::rc::Rc;
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, CreateGlobalSecondaryIndexAction, GlobalSecondaryIndex, GlobalSecondaryIndexUpdate, KeySchemaElement,
-    KeyType, Projection, ProjectionType, ScalarAttributeType, TableDescription, Tag, TimeToLiveSpecification, TimeToLiveStatus,
+    KeyType, Projection, ProjectionType, ScalarAttributeType, TableDescription, Tag,
 };
 use serde_json::Value;
 
+use super::expiry::{self, UPDATE_TIME_TO_LIVE};
 use super::{Live, Spec, changes, policy, wanted_policy};
 use crate::contract::{SESSION_INDEX, item};
 use crate::provision::answer::{Answer, TAGGING, unanswered};
@@ -20,12 +21,10 @@ use crate::provision::resource::{Context, Kind};
 use crate::provision::wait::{Probe, retry, until};
 
 pub(crate) const DESCRIBE_TABLE: ApiCall = ApiCall { name: "DescribeTable", iam: "dynamodb:DescribeTable" };
-const DESCRIBE_TIME_TO_LIVE: ApiCall = ApiCall { name: "DescribeTimeToLive", iam: "dynamodb:DescribeTimeToLive" };
 const LIST_TAGS: ApiCall = ApiCall { name: "ListTagsOfResource", iam: "dynamodb:ListTagsOfResource" };
 const GET_RESOURCE_POLICY: ApiCall = ApiCall { name: "GetResourcePolicy", iam: "dynamodb:GetResourcePolicy" };
 const CREATE_TABLE: ApiCall = ApiCall { name: "CreateTable", iam: "dynamodb:CreateTable" };
 pub(crate) const UPDATE_TABLE: ApiCall = ApiCall { name: "UpdateTable", iam: "dynamodb:UpdateTable" };
-pub(crate) const UPDATE_TIME_TO_LIVE: ApiCall = ApiCall { name: "UpdateTimeToLive", iam: "dynamodb:UpdateTimeToLive" };
 pub(crate) const PUT_RESOURCE_POLICY: ApiCall = ApiCall { name: "PutResourcePolicy", iam: "dynamodb:PutResourcePolicy" };
 pub(crate) const TAG_RESOURCE: ApiCall = ApiCall { name: "TagResource", iam: "dynamodb:TagResource" };
 pub(crate) const DELETE_TABLE: ApiCall = ApiCall { name: "DeleteTable", iam: "dynamodb:DeleteTable" };
@@ -45,7 +44,7 @@ const GONE_SECONDS: u64 = 120;
 
 /// Reads a table, and beside it its expiry, its tags and its policy.
 pub(crate) async fn read(cx: &Context<'_>, name: &str) -> Result<Live, AwsError> {
-    let (table, ttl) = futures_util::join!(describe(cx, name), describe_ttl(cx, name));
+    let (table, ttl) = futures_util::join!(describe(cx, name), expiry::describe(cx, name));
     let table = table?;
     let arn = table.table_arn().unwrap_or_default().to_owned();
     let status = table.table_status().map_or("", |status| status.as_str()).to_owned();
@@ -106,14 +105,6 @@ pub(crate) async fn read(cx: &Context<'_>, name: &str) -> Result<Live, AwsError>
 async fn describe(cx: &Context<'_>, name: &str) -> Result<TableDescription, AwsError> {
     let answer = cx.clients.dynamodb.describe_table().table_name(name).send().await.explain(DESCRIBE_TABLE, name)?;
     answer.table.ok_or_else(|| unanswered(DESCRIBE_TABLE, name, "an answer without a table"))
-}
-
-/// The attribute that makes items expire; empty: none.
-async fn describe_ttl(cx: &Context<'_>, name: &str) -> Result<String, AwsError> {
-    let answer = cx.clients.dynamodb.describe_time_to_live().table_name(name).send().await.explain(DESCRIBE_TIME_TO_LIVE, name)?;
-    let ttl = answer.time_to_live_description();
-    let on = matches!(ttl.and_then(|ttl| ttl.time_to_live_status()), Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling));
-    Ok(ttl.and_then(|ttl| ttl.attribute_name()).filter(|_| on).unwrap_or_default().to_owned())
 }
 
 async fn list_tags(cx: &Context<'_>, arn: &str) -> Result<Tags, AwsError> {
@@ -182,7 +173,7 @@ pub(crate) async fn create(cx: &Context<'_>, seen: Rc<Observed>) -> Result<Slot,
         }
     }
     wait_active(cx, true).await?;
-    let ttl_attribute = Some(enable_ttl(cx, "").await?);
+    let ttl_attribute = Some(expiry::enable(cx, "").await?);
     let spec = Spec {
         billing_mode: "PAY_PER_REQUEST".to_owned(),
         session_index: true,
@@ -235,7 +226,7 @@ fn tag_list(tags: &Tags) -> Result<Vec<Tag>, BuildError> {
     tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
 }
 
-fn unbuilt(call: ApiCall, resource: &str, error: &BuildError) -> AwsError {
+pub(super) fn unbuilt(call: ApiCall, resource: &str, error: &BuildError) -> AwsError {
     let said = Some(error.to_string());
     AwsError { operation: call.name, iam: call.iam, resource: resource.to_owned(), cause: Cause::Invalid, said, request_id: None }
 }
@@ -301,7 +292,7 @@ async fn repair(cx: &Context<'_>, seen: &Observed) -> Result<Slot, AwsError> {
     }
     if has("ttl_attribute") {
         let from = live.spec.ttl_attribute.clone().unwrap_or_default();
-        live.spec.ttl_attribute = Some(enable_ttl(cx, &from).await?);
+        live.spec.ttl_attribute = Some(expiry::enable(cx, &from).await?);
     }
     if let Some(document) = wanted_policy(&cx.want, seen).filter(|_| has("resource_policy")) {
         put_policy(cx, &live.arn, &document).await?;
@@ -363,57 +354,6 @@ async fn put_tags(cx: &Context<'_>, arn: &str) -> Result<(), AwsError> {
             Ok(())
         }
         other => other.map(drop),
-    }
-}
-
-/// Lets items expire by `expiresAt`, and answers with the attribute that is then in force.
-async fn enable_ttl(cx: &Context<'_>, from: &str) -> Result<String, AwsError> {
-    if !from.is_empty()
-        && let Some(left) = set_ttl(cx, from, false).await?
-    {
-        return Ok(left);
-    }
-    Ok(set_ttl(cx, item::EXPIRES_AT, true).await?.unwrap_or_else(|| item::EXPIRES_AT.to_owned()))
-}
-
-/// Switches expiry on or off; `Some`: AWS would not, and this is what stays.
-async fn set_ttl(cx: &Context<'_>, attribute: &str, enabled: bool) -> Result<Option<String>, AwsError> {
-    let name = &cx.want.table;
-    let stays = if enabled { String::new() } else { attribute.to_owned() };
-    let ttl = TimeToLiveSpecification::builder().enabled(enabled).attribute_name(attribute).build();
-    let ttl = ttl.map_err(|error| unbuilt(UPDATE_TIME_TO_LIVE, name, &error))?;
-    let answer = until(cx.watch(Kind::Table, name, UPDATE_TIME_TO_LIVE, 60), async || {
-        let call = cx.clients.dynamodb.update_time_to_live().table_name(name).time_to_live_specification(ttl.clone());
-        match call.send().await.explain(UPDATE_TIME_TO_LIVE, name) {
-            Err(error) if matches!(error.cause, Cause::NotReady | Cause::NotFound) => Ok(Probe::Pending(error.words())),
-            other => Ok(Probe::Ready(other)),
-        }
-    });
-    match answer.await? {
-        Ok(_) => Ok(None),
-        Err(error) => match error.cause {
-            Cause::Exists => Ok(None),
-            // DynamoDB takes one change in up to an hour; blocking that long helps nobody.
-            Cause::Throttled => {
-                cx.note(format!(
-                    "DynamoDB changes a table's expiry only now and then: run `wsfix provision` again within the hour ({})",
-                    error.words()
-                ));
-                Ok(Some(stays))
-            }
-            Cause::Denied { .. } => {
-                cx.note(format!("items of closed connections are not removed by themselves ({})", error.words()));
-                Ok(Some(stays))
-            }
-            Cause::NotFound
-            | Cause::NotReady
-            | Cause::Credentials
-            | Cause::Invalid
-            | Cause::Unreachable
-            | Cause::TimedOut { .. }
-            | Cause::FailedState { .. }
-            | Cause::Other => Err(error),
-        },
     }
 }
 

@@ -1,6 +1,7 @@
 //! The table of connections, with its index, its expiry and its resource policy.
 
 mod calls;
+mod expiry;
 mod policy;
 
 use std::rc::Rc;
@@ -222,7 +223,7 @@ fn update_calls(changes: &[FieldChange]) -> Vec<ApiCall> {
         list.push(calls::UPDATE_TABLE);
     }
     if has("ttl_attribute") {
-        list.push(calls::UPDATE_TIME_TO_LIVE);
+        list.push(expiry::UPDATE_TIME_TO_LIVE);
     }
     if has("resource_policy") {
         list.push(calls::PUT_RESOURCE_POLICY);

@@ -1,11 +1,14 @@
 //! The stage with its automatic deployment. It comes last: a stage that is made before the routes records a failed deployment.
 
+mod settings;
+
 use std::collections::HashMap;
 use std::rc::Rc;
 
 use aws_sdk_apigatewayv2::types::{RouteSettings, Stage as Answered};
 
-use crate::config::Throttle;
+use settings::Settings;
+
 use crate::provision::answer::Answer;
 use crate::provision::aws::PAGE;
 use crate::provision::desired::Desired;
@@ -28,49 +31,6 @@ const CONNECT: &str = "$connect";
 const DEPLOYED_SECONDS: u64 = 60;
 /// How often a stage is looked at that says nothing at all of deployments.
 const SILENT_LOOKS: u32 = 5;
-
-/// What wsfix manages about one throttle. Numbers are always sent: settings without them mean zero, and refuse every message.
-#[derive(Clone, Debug, PartialEq)]
-struct Settings {
-    rate: Option<f64>,
-    burst: Option<i32>,
-    /// Writes whole messages and headers, tokens among them, into a log: never wanted.
-    data_trace: bool,
-}
-
-impl Settings {
-    fn wanted(throttle: Throttle) -> Self {
-        Self { rate: Some(f64::from(throttle.rate)), burst: Some(i32::try_from(throttle.burst).unwrap_or(i32::MAX)), data_trace: false }
-    }
-
-    fn found(settings: &RouteSettings) -> Self {
-        Self {
-            rate: settings.throttling_rate_limit(),
-            burst: settings.throttling_burst_limit(),
-            data_trace: settings.data_trace_enabled().unwrap_or_default(),
-        }
-    }
-
-    fn fields(&self, of: &str) -> [Field; 3] {
-        let Self { rate, burst, data_trace } = self;
-        [
-            Field::new(format!("{of}.rate"), rate.map(|rate| rate.to_string()).unwrap_or_default()),
-            Field::new(format!("{of}.burst"), burst.map(|burst| burst.to_string()).unwrap_or_default()),
-            Field::new(format!("{of}.data_trace"), data_trace.to_string()),
-        ]
-    }
-
-    /// For a call: ours, and what wsfix does not manage as it was found.
-    fn build(&self, found: Option<&RouteSettings>) -> RouteSettings {
-        RouteSettings::builder()
-            .set_throttling_rate_limit(self.rate)
-            .set_throttling_burst_limit(self.burst)
-            .data_trace_enabled(self.data_trace)
-            .set_detailed_metrics_enabled(found.and_then(RouteSettings::detailed_metrics_enabled))
-            .set_logging_level(found.and_then(|settings| settings.logging_level().cloned()))
-            .build()
-    }
-}
 
 /// What wsfix manages about the stage; anything else is left as found.
 #[derive(Clone, Debug, PartialEq)]
@@ -396,14 +356,5 @@ mod tests {
         assert_eq!(deployment("Successfully deployed stage with deployment ID 'abc'", false).as_deref(), Some(DEPLOYED));
         assert_eq!(deployment("", true).as_deref(), Some(DEPLOYED));
         assert_eq!(deployment("", false), None);
-    }
-
-    #[test]
-    fn settings_keep_what_is_not_ours_and_always_carry_numbers() {
-        let found = RouteSettings::builder().detailed_metrics_enabled(true).throttling_rate_limit(0.0).data_trace_enabled(true).build();
-        let sent = Settings::wanted(Throttle { rate: 500, burst: 100 }).build(Some(&found));
-        assert_eq!(sent.detailed_metrics_enabled(), Some(true));
-        assert_eq!((sent.throttling_rate_limit(), sent.throttling_burst_limit()), (Some(500.0), Some(100)));
-        assert_eq!(sent.data_trace_enabled(), Some(false));
     }
 }

@@ -1,0 +1,63 @@
+//! The settings of a stage's routes: throttles, and what must never be logged.
+
+use aws_sdk_apigatewayv2::types::RouteSettings;
+
+use crate::config::Throttle;
+use crate::provision::resource::Field;
+
+/// What wsfix manages about one throttle. Numbers are always sent: settings without them mean zero, and refuse every message.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Settings {
+    rate: Option<f64>,
+    burst: Option<i32>,
+    /// Writes whole messages and headers, tokens among them, into a log: never wanted.
+    data_trace: bool,
+}
+
+impl Settings {
+    pub(super) fn wanted(throttle: Throttle) -> Self {
+        Self { rate: Some(f64::from(throttle.rate)), burst: Some(i32::try_from(throttle.burst).unwrap_or(i32::MAX)), data_trace: false }
+    }
+
+    pub(super) fn found(settings: &RouteSettings) -> Self {
+        Self {
+            rate: settings.throttling_rate_limit(),
+            burst: settings.throttling_burst_limit(),
+            data_trace: settings.data_trace_enabled().unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn fields(&self, of: &str) -> [Field; 3] {
+        let Self { rate, burst, data_trace } = self;
+        [
+            Field::new(format!("{of}.rate"), rate.map(|rate| rate.to_string()).unwrap_or_default()),
+            Field::new(format!("{of}.burst"), burst.map(|burst| burst.to_string()).unwrap_or_default()),
+            Field::new(format!("{of}.data_trace"), data_trace.to_string()),
+        ]
+    }
+
+    /// For a call: ours, and what wsfix does not manage as it was found.
+    pub(super) fn build(&self, found: Option<&RouteSettings>) -> RouteSettings {
+        RouteSettings::builder()
+            .set_throttling_rate_limit(self.rate)
+            .set_throttling_burst_limit(self.burst)
+            .data_trace_enabled(self.data_trace)
+            .set_detailed_metrics_enabled(found.and_then(RouteSettings::detailed_metrics_enabled))
+            .set_logging_level(found.and_then(|settings| settings.logging_level().cloned()))
+            .build()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_keep_what_is_not_ours_and_always_carry_numbers() {
+        let found = RouteSettings::builder().detailed_metrics_enabled(true).throttling_rate_limit(0.0).data_trace_enabled(true).build();
+        let sent = Settings::wanted(Throttle { rate: 500, burst: 100 }).build(Some(&found));
+        assert_eq!(sent.detailed_metrics_enabled(), Some(true));
+        assert_eq!((sent.throttling_rate_limit(), sent.throttling_burst_limit()), (Some(500.0), Some(100)));
+        assert_eq!(sent.data_trace_enabled(), Some(false));
+    }
+}
