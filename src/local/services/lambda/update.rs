@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-
 use super::create::{check_role, unpack};
 use super::error::{conflict, invalid, not_ready, stale};
 use super::input::{CodeInput, ConfigurationInput, architecture, read};
