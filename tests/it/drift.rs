@@ -27,9 +27,9 @@ struct Stack {
 }
 
 impl Stack {
-    /// Time passes a million times as fast, so that DynamoDB takes one change of the expiry after another.
+    /// Time passes a hundred million times as fast, so that DynamoDB takes one change of the expiry after another.
     fn new(role: &str) -> Self {
-        let mut sandbox = Sandbox::with(Options { speed: 1e6, ..Options::default() });
+        let mut sandbox = Sandbox::with(Options { speed: 1e8, ..Options::default() });
         sandbox.config.existing_role = Some(role.to_owned());
         let outputs = sandbox.provision().outputs;
         let aws = sandbox.aws();
