@@ -88,7 +88,7 @@ pub async fn plan(run: &Run<'_>) -> Result<Plan, Error> {
 /// Makes the account match the config. Safe to repeat: a second run makes no mutating call.
 ///
 /// # Errors
-/// As [`plan`], and when a step fails or the run is stopped: the error says what is done and what is left.
+/// As [`plan()`], and when a step fails or the run is stopped: the error says what is done and what is left.
 pub async fn provision(run: &Run<'_>) -> Result<Provisioned, Error> {
     let (cx, seen) = prepare(run).await?;
     let plan = Plan::provision(&cx.want, &seen);

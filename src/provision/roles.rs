@@ -34,7 +34,7 @@ fn guess(named: &str, place: &Place) -> String {
 
 /// How replies travel, and why so.
 pub(crate) struct ReplyMode {
-    /// One of [`reply`].
+    /// One of [`mod@reply`].
     pub(crate) mode: &'static str,
     pub(crate) why: String,
 }
