@@ -146,8 +146,8 @@ fn like_aws(report: &mut Report) {
 
 /// Runs the tool and answers what it prints.
 fn tool(arguments: &[&str]) -> serde_json::Value {
-    let ended = Command::new(TOOL).args(arguments).stdin(Stdio::null()).stderr(Stdio::inherit()).output().expect("the tool runs");
-    assert!(ended.status.success(), "wsfix {}: {}", arguments.join(" "), ended.status);
+    let ended = Command::new(TOOL).args(arguments).stdin(Stdio::null()).output().expect("the tool runs");
+    assert!(ended.status.success(), "wsfix {}: {}", arguments.join(" "), String::from_utf8_lossy(&ended.stderr));
     serde_json::from_slice(&ended.stdout).expect("a document")
 }
 
