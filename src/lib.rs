@@ -6,11 +6,12 @@
 //! |---|---|---|
 //! | [`contract`] | names that the tool and the handler share | nothing |
 //! | [`secret`] | a value that cannot be printed | nothing |
+//! | [`policy`] | IAM policy documents and who they let do what | nothing |
 //! | [`config`] | file, flags and environment into a valid `Config` | contract, secret |
-//! | [`provision`] | makes one AWS account match a `Config` | config, contract, secret |
+//! | [`provision`] | makes one AWS account match a `Config` | config, policy, contract, secret |
 //! | [`handler`] | one WebSocket event in, one response out | contract, secret |
 //! | [`verify`] | speaks WebSocket to any URL | contract, secret |
-//! | [`local`] | the local cloud: AWS as wsfix needs it, on loopback | contract, secret |
+//! | [`local`] | the local cloud: AWS as wsfix needs it, on loopback | policy, contract, secret |
 //! | [`cli`] | flags in, words out | config, provision, verify, local, contract, secret |
 
 pub mod contract;
@@ -24,6 +25,8 @@ pub mod config;
 pub mod handler;
 #[cfg(feature = "cli")]
 pub mod local;
+#[cfg(feature = "cli")]
+mod policy;
 #[cfg(feature = "cli")]
 pub mod provision;
 #[cfg(feature = "cli")]

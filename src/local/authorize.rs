@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::account::Denials;
-use super::policy::{self, Context, Decision, Document, Reason, Request};
 use super::wire::{Caller, ServiceError};
 use super::world::World;
+use crate::policy::{self, Context, Decision, Document, Reason, Request};
 
 impl World {
     /// Allowed, or the denial in the shape that the service of `action` has.
@@ -126,10 +126,10 @@ fn service_of(action: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use crate::local::policy::Context;
     use crate::local::wire::tests::dev;
     use crate::local::world::World;
     use crate::local::{Account, Options};
+    use crate::policy::Context;
 
     const ROLE: &str = "arn:aws:iam::111122223333:role/websocket-handler-role";
 

@@ -21,7 +21,6 @@ pub(crate) mod operations;
 pub mod page;
 pub(crate) mod params;
 pub(crate) mod patience;
-pub(crate) mod policy;
 pub(crate) mod protocol;
 pub(crate) mod routing;
 pub(crate) mod services;

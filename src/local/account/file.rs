@@ -8,7 +8,7 @@ use serde_json::Value;
 use serde_yaml::{Location, Spanned};
 
 use super::{Account, Denials, Entity, Key, Managed, Owner, Parameter, ServiceControl};
-use crate::local::policy::Document;
+use crate::policy::Document;
 
 /// Why there is no account.
 #[derive(Debug, thiserror::Error)]
@@ -288,9 +288,8 @@ fn service_control(policies: &BTreeMap<String, Policy>) -> Result<Vec<ServiceCon
         document,
     };
     let mut controls = policies.iter().map(|(name, policy)| Ok(of(name, document(policy)?))).collect::<Result<Vec<_>, _>>()?;
-    let allows = |control: &ServiceControl| {
-        control.document.statements.iter().any(|statement| statement.effect == crate::local::policy::Effect::Allow)
-    };
+    let allows =
+        |control: &ServiceControl| control.document.statements.iter().any(|statement| statement.effect == crate::policy::Effect::Allow);
     if !controls.is_empty() && !controls.iter().any(allows) {
         let full = serde_json::json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]});
         controls.extend(Document::parse(&full).ok().map(|document| of("FullAWSAccess", document)));

@@ -5,7 +5,7 @@ mod file;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::policy::{Document, Source, Subject};
+use crate::policy::{Document, Source, Subject};
 
 pub use file::AccountError;
 

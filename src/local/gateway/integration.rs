@@ -11,10 +11,10 @@ use tokio::time::timeout;
 
 use crate::local::connections::Connection;
 use crate::local::patience::patience;
-use crate::local::policy::{Context, Document, Request, trusts};
 use crate::local::services::apigatewayv2::{Integration, Route, Snapshot};
 use crate::local::services::lambda::{self, Refusal};
 use crate::local::world::World;
+use crate::policy::{Context, Document, Request, trusts};
 
 /// Who invokes functions for an API.
 const PRINCIPAL: &str = "apigateway.amazonaws.com";

@@ -6,11 +6,11 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::local::params::Params;
-use crate::local::policy::{Context, Decision, Reason};
 use crate::local::protocol;
 use crate::local::wire::{Call, Outcome, Service, ServiceError};
 use crate::local::world::World;
 use crate::local::xml::{self, element, wrap};
+use crate::policy::{Context, Decision, Reason};
 
 /// Answers an operation of STS. GetCallerIdentity is never denied: it tells callers nothing but what they are.
 pub(crate) async fn answer(world: &Arc<World>, call: &Call) -> Outcome {

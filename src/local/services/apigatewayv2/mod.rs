@@ -18,9 +18,9 @@ mod tests;
 
 use std::sync::Arc;
 
-use crate::local::policy::Context;
 use crate::local::wire::{Call, Outcome, ServiceError};
 use crate::local::world::World;
+use crate::policy::Context;
 
 pub(crate) use model::{Integration, Route, Snapshot};
 pub(crate) use state::{Apis, StageView};

@@ -13,9 +13,9 @@ use super::tags::{self, Tag};
 use super::ttl::Ttl;
 use super::{Body, allow, allow_action, busy, in_use, table_name, table_not_found, validation};
 use crate::local::json::read;
-use crate::local::policy::Context;
 use crate::local::wire::{Call, ServiceError};
 use crate::local::world::World;
+use crate::policy::Context;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]

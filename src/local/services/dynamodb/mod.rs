@@ -21,10 +21,10 @@ use std::time::Instant;
 use serde_json::Value;
 
 use crate::local::json::need;
-use crate::local::policy::Context;
 use crate::local::protocol;
 use crate::local::wire::{Answer, Call, Outcome, Service, ServiceError};
 use crate::local::world::World;
+use crate::policy::Context;
 use table::{Status, Table};
 
 /// All tables, by name.

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::table::{Status, Table};
 use super::{Body, allow, busy, name_in_arn, table_not_found, validation};
 use crate::local::json::{need, read};
-use crate::local::policy::{Choice, Document, Principal};
 use crate::local::wire::{Call, ServiceError};
 use crate::local::world::World;
+use crate::policy::{Choice, Document, Principal};
 
 /// A policy counts this many bytes at most, white space included.
 const LIMIT: usize = 20 * 1024;

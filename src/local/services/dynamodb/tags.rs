@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::table::Status;
 use super::{Body, allow, allow_action, busy, name_in_arn, validation};
 use crate::local::json::{need, read};
-use crate::local::policy::Context;
 use crate::local::wire::{Call, ServiceError};
 use crate::local::world::World;
+use crate::policy::Context;
 
 /// Tags per resource.
 const LIMIT: usize = 50;

@@ -10,11 +10,11 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::local::account::Entity;
 use crate::local::params::Params;
-use crate::local::policy::{Context, Decision, Document};
 use crate::local::protocol;
 use crate::local::wire::{Call, Outcome, Service, ServiceError};
 use crate::local::world::World;
 use crate::local::xml::{self, element};
+use crate::policy::{Context, Decision, Document};
 
 /// RFC 3986 leaves these as they are.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');

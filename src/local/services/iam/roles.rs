@@ -3,10 +3,10 @@
 use super::{CREATED, encoded, may_read, not_found, page};
 use crate::local::account::Entity;
 use crate::local::params::Params;
-use crate::local::policy::Document;
 use crate::local::wire::{Call, ServiceError};
 use crate::local::world::World;
 use crate::local::xml::{element, list as members, wrap};
+use crate::policy::Document;
 
 /// The role of `RoleName`, if the caller may read it.
 fn role<'a>(world: &'a World, call: &Call, params: &Params) -> Result<(&'a Entity, &'a Document), ServiceError> {

@@ -2,10 +2,10 @@
 
 use super::{not_found, page};
 use crate::local::params::Params;
-use crate::local::policy::{self, Context, Decision, Document, Effect, Kind, Request, Source, Subject};
 use crate::local::wire::{Call, ServiceError};
 use crate::local::world::World;
 use crate::local::xml::{element, list, wrap};
+use crate::policy::{self, Context, Decision, Document, Effect, Kind, Request, Source, Subject};
 
 /// A decision as the simulator names it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -15,9 +15,9 @@ use super::pool::Pool;
 use super::state::{arn_of, name_in};
 use super::{read as reading, tags};
 use crate::local::ids;
-use crate::local::policy::Context;
 use crate::local::wire::{Answer, Call, Caller, Outcome, ServiceError};
 use crate::local::world::World;
+use crate::policy::Context;
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]

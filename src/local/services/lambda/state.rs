@@ -8,9 +8,9 @@ use tokio::sync::Semaphore;
 
 use super::error::no_function;
 use super::model::Function;
-use crate::local::policy::Context;
 use crate::local::wire::{Call, ServiceError};
 use crate::local::world::World;
+use crate::policy::Context;
 
 /// Sandboxes that may start at the same time: more would only slow each other down.
 const STARTS: usize = 8;

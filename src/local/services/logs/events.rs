@@ -9,9 +9,9 @@ use super::streams::{Event, Stream, stream_name};
 use super::{Body, INVALID, allow, allow_action, allow_stream, group_name, group_not_found, limit, offset, parameter, stream_not_found};
 use crate::local::LogLine;
 use crate::local::json::{need, read};
-use crate::local::policy::Context;
 use crate::local::wire::{Call, Caller};
 use crate::local::world::World;
+use crate::policy::Context;
 
 /// FilterLogEvents looks at this many events for one page: a page may be empty and still not be the last.
 const SEARCHED: usize = 1000;

@@ -10,9 +10,9 @@ use super::streams::Stream;
 use super::{Body, INVALID, allow, allow_action, group_name, group_not_found, limit, name_in_arn, offset, parameter};
 use crate::local::faults::Quirk;
 use crate::local::json::{invalid, need, read};
-use crate::local::policy::Context;
 use crate::local::wire::{Call, ServiceError};
 use crate::local::world::World;
+use crate::policy::Context;
 
 /// The days that PutRetentionPolicy takes.
 const RETENTIONS: [i64; 22] = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];

@@ -14,10 +14,10 @@ use std::time::Instant;
 use serde_json::Value;
 
 use crate::local::json::{invalid, need};
-use crate::local::policy::{Context, Decision};
 use crate::local::protocol;
 use crate::local::wire::{Answer, Call, Outcome, Service, ServiceError};
 use crate::local::world::World;
+use crate::policy::{Context, Decision};
 use groups::Group;
 
 /// All log groups, by name.

@@ -109,7 +109,7 @@ fn fits(pattern: &[Piece], text: &[char], same: impl Fn(char, char) -> bool) -> 
 #[cfg(test)]
 mod tests {
     use super::Glob;
-    use crate::local::policy::Context;
+    use crate::policy::Context;
 
     fn matches(pattern: &str, text: &str) -> bool {
         Glob::new(pattern, None).unwrap().matches(text)

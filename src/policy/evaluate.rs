@@ -232,7 +232,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::{Decision, Kind, Request, Source, Subject, decide, trusts};
-    use crate::local::policy::{Context, Document};
+    use crate::policy::{Context, Document};
 
     const USER: &str = "arn:aws:iam::111122223333:user/dev@example";
     const ROLE: &str = "arn:aws:iam::111122223333:role/path/handler";
