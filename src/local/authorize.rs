@@ -80,7 +80,7 @@ impl World {
 
     /// Whether the role's trust policy lets this service assume it; `None`: there is no such role.
     pub(crate) fn may_assume(&self, role_arn: &str, service_principal: &str) -> Option<bool> {
-        let trust = self.account.entity(role_arn)?.trust.as_ref()?;
+        let trust = self.account.entity(role_arn)?.trust()?;
         let context = Context::default().with("aws:SourceAccount", &self.account.id).with("aws:RequestedRegion", &self.region);
         Some(policy::trusts(trust, service_principal, Request { action: "sts:AssumeRole", resource: role_arn, context: &context }))
     }

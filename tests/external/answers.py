@@ -12,6 +12,8 @@ BEYOND_THE_MODELS = {
     ("lambda:UpdateFunctionConfiguration.LastUpdateStatusReasonCode", "Creating"),
     ("lambda:UpdateFunctionCode.LastUpdateStatusReasonCode", "Creating"),
     ("DeleteIntegration", "ConflictException"),
+    ("iam:SimulatePrincipalPolicy.EvaluationResults.MatchedStatements.SourcePolicyType", "IAM Policy"),
+    ("iam:SimulatePrincipalPolicy.EvaluationResults.ResourceSpecificResults.MatchedStatements.SourcePolicyType", "IAM Policy"),
 }
 # Declared by no operation, though every one may answer with them.
 COMMON_ERRORS = {"AccessDenied", "AccessDeniedException", "ValidationException", "InvalidSignatureException", "UnrecognizedClientException", "ThrottlingException"}
@@ -121,7 +123,7 @@ class Answers:
 
     def _form(self, path, shape, value):
         allowed = getattr(shape, "enum", None)
-        if allowed and value not in allowed and (path, value) not in BEYOND_THE_MODELS:
+        if allowed and value not in allowed and (re.sub(r"\[\d+]", "", path), value) not in BEYOND_THE_MODELS:
             self._say(path, f"{value!r} is none of {allowed}")
         if shape.type_name == "string":
             meta = shape.metadata

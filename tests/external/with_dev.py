@@ -142,18 +142,41 @@ def walk(account, role):
 def identities(account):
     """The reads of IAM, and the write that the account's user is denied."""
     iam = account.iam
-    for role in iam.list_roles()["Roles"]:
-        iam.get_role(RoleName=role["RoleName"])
-        for policy in iam.list_attached_role_policies(RoleName=role["RoleName"])["AttachedPolicies"]:
-            version = iam.get_policy(PolicyArn=policy["PolicyArn"])["Policy"]["DefaultVersionId"]
-            iam.get_policy_version(PolicyArn=policy["PolicyArn"], VersionId=version)
-        for policy in iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]:
-            iam.get_role_policy(RoleName=role["RoleName"], PolicyName=policy)
+    user = iam.get_user()["User"]["UserName"]
+    iam.get_user(UserName=user)
+    policies(iam, "user", user)
+    for group in iam.list_groups_for_user(UserName=user)["Groups"]:
+        policies(iam, "group", group["GroupName"])
+    roles = [role["RoleName"] for page in iam.get_paginator("list_roles").paginate(PaginationConfig={"PageSize": 2}) for role in page["Roles"]]
+    check(ROLE in roles and len(roles) == len(set(roles)) > 2, "roles are listed page by page", roles)
+    for role in roles:
+        iam.get_role(RoleName=role)
+        policies(iam, "role", role)
+    for kind in ("user", "group", "role"):
+        refused("NoSuchEntity", getattr(iam, f"list_{kind}_policies"), **{f"{kind.title()}Name": "missing"})
     refused("NoSuchEntity", iam.get_role, RoleName="missing")
     role = iam.get_role(RoleName=ROLE)["Role"]["Arn"]
+    simulated = iam.simulate_principal_policy(
+        PolicySourceArn=role,
+        ActionNames=["dynamodb:Query", "iam:CreateRole"],
+        ResourceArns=[f"arn:aws:dynamodb:{account.region}:{account.id}:table/t{index}" for index in ("", "/index/i")],
+        ContextEntries=[{"ContextKeyName": "aws:RequestTag/team", "ContextKeyType": "string", "ContextKeyValues": ["judges"]}],
+    )["EvaluationResults"]
+    decisions = [[one["EvalResourceDecision"] for one in result["ResourceSpecificResults"]] for result in simulated]
+    check(decisions == [["implicitDeny", "allowed"], ["implicitDeny"] * 2], "actions are simulated on each resource", simulated)
     iam.simulate_principal_policy(PolicySourceArn=role, ActionNames=["dynamodb:PutItem", "execute-api:ManageConnections"], ResourceArns=["*"])
     refused("AccessDenied", iam.create_role, RoleName="mine", AssumeRolePolicyDocument="{}")
     return role
+
+
+def policies(iam, kind, name):
+    """Every policy on a user, a group or a role, managed and inline."""
+    owner = {f"{kind.title()}Name": name}
+    for policy in getattr(iam, f"list_attached_{kind}_policies")(**owner)["AttachedPolicies"]:
+        version = iam.get_policy(PolicyArn=policy["PolicyArn"])["Policy"]["DefaultVersionId"]
+        iam.get_policy_version(PolicyArn=policy["PolicyArn"], VersionId=version)
+    for policy in getattr(iam, f"list_{kind}_policies")(**owner)["PolicyNames"]:
+        getattr(iam, f"get_{kind}_policy")(**owner, PolicyName=policy)
 
 
 def run(wsfix, handler):

@@ -1,5 +1,7 @@
 //! The account: which users, roles and policies exist, which keys belong to whom, and what the stores of secrets hold.
 
+mod build;
+pub mod built_in;
 mod file;
 
 use std::collections::BTreeMap;
@@ -9,41 +11,81 @@ use crate::policy::{Document, Source, Subject};
 
 pub use file::AccountError;
 
-/// The account that is there where no file is named.
-const BUILT_IN: &str = include_str!("../../../templates/accounts/default.yaml");
-
 /// Who exists in the account, and what they may do.
 #[derive(Clone, Debug)]
 pub struct Account {
     /// Twelve digits.
     pub id: String,
-    /// Users and roles, whose ARNs differ.
+    /// Users, groups and roles, whose ARNs differ.
     pub(crate) entities: Vec<Entity>,
     pub(crate) managed: Vec<Managed>,
     pub(crate) service_control: Vec<ServiceControl>,
     pub(crate) keys: Vec<Key>,
+    /// The access key that `wsfix dev` signs with; `None`: a user's.
+    pub(crate) caller: Option<String>,
     pub(crate) denials: Denials,
     pub(crate) parameters: BTreeMap<String, Parameter>,
     pub(crate) secrets: BTreeMap<String, String>,
 }
 
-/// A user or a role.
+/// What policies can be on.
 #[derive(Clone, Debug)]
 pub(crate) struct Entity {
+    pub kind: EntityKind,
     pub arn: String,
     pub name: String,
     /// Begins and ends with `/`.
     pub path: String,
-    /// `AIDA...` or `AROA...`
+    /// `AIDA...`, `AGPA...` or `AROA...`
     pub id: String,
-    /// Of roles.
-    pub trust: Option<Document>,
-    pub description: Option<String>,
     pub inline: BTreeMap<String, Document>,
     /// ARNs of managed policies, in the file's order.
     pub attached: Vec<String>,
     pub boundary: Option<String>,
     pub tags: BTreeMap<String, String>,
+}
+
+/// What an entity is, and what only its kind has.
+#[derive(Clone, Debug)]
+pub(crate) enum EntityKind {
+    /// With the ARNs of its groups.
+    User {
+        groups: Vec<String>,
+    },
+    Group,
+    Role {
+        trust: Document,
+        description: Option<String>,
+    },
+}
+
+impl EntityKind {
+    /// As ARNs say it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::User { .. } => "user",
+            Self::Group => "group",
+            Self::Role { .. } => "role",
+        }
+    }
+}
+
+impl Entity {
+    /// Who may assume it; nobody assumes users and groups.
+    pub(crate) fn trust(&self) -> Option<&Document> {
+        match &self.kind {
+            EntityKind::Role { trust, .. } => Some(trust),
+            EntityKind::User { .. } | EntityKind::Group => None,
+        }
+    }
+
+    /// The ARNs of a user's groups.
+    pub(crate) fn groups(&self) -> &[String] {
+        match &self.kind {
+            EntityKind::User { groups } => groups,
+            EntityKind::Group | EntityKind::Role { .. } => &[],
+        }
+    }
 }
 
 /// A policy with an ARN.
@@ -117,7 +159,14 @@ impl Account {
     #[must_use]
     pub fn built_in() -> Self {
         #[expect(clippy::expect_used, reason = "a test reads the same text")]
-        Self::parse(BUILT_IN, "templates/accounts/default.yaml").expect("the built-in account file is valid")
+        Self::of("default").expect("the built-in account file is valid")
+    }
+
+    /// The built-in account of this name; `None` where it is none of [`built_in::ALL`].
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        let found = built_in::find(name)?;
+        Self::parse(found.text, name).ok()
     }
 
     /// Reads an account file.
@@ -138,19 +187,19 @@ impl Account {
         file::read(text, file)
     }
 
-    /// The user or the role with this ARN.
+    /// The user, the group or the role with this ARN.
     pub(crate) fn entity(&self, arn: &str) -> Option<&Entity> {
         self.entities.iter().find(|entity| entity.arn == arn)
     }
 
-    /// All roles, by name.
-    pub(crate) fn roles(&self) -> impl Iterator<Item = (&Entity, &Document)> {
-        self.entities.iter().filter_map(|entity| entity.trust.as_ref().map(|trust| (entity, trust)))
+    /// An entity of this kind (`user`, `group` or `role`); names are unique in a kind, whatever the path.
+    pub(crate) fn named(&self, kind: &str, name: &str) -> Option<&Entity> {
+        self.entities.iter().find(|entity| entity.kind.name() == kind && entity.name == name)
     }
 
-    /// A role; names are unique, whatever the path.
-    pub(crate) fn role(&self, name: &str) -> Option<(&Entity, &Document)> {
-        self.roles().find(|(role, _)| role.name == name)
+    /// A role.
+    pub(crate) fn role(&self, name: &str) -> Option<&Entity> {
+        self.named("role", name)
     }
 
     pub(crate) fn policy(&self, arn: &str) -> Option<&Managed> {
@@ -162,10 +211,11 @@ impl Account {
         let entity = self.entity(principal);
         let managed =
             |arn: &String| self.policy(arn).map(|policy| Source { arn: Some(&policy.arn), name: &policy.name, document: &policy.document });
-        let identity = entity.map_or(Vec::new(), |entity| {
+        let on = |entity: &'a Entity| {
             let inline = entity.inline.iter().map(|(name, document)| Source { arn: None, name, document });
-            entity.attached.iter().filter_map(managed).chain(inline).collect()
-        });
+            entity.attached.iter().filter_map(managed).chain(inline)
+        };
+        let groups = entity.into_iter().flat_map(Entity::groups).filter_map(|group| self.entity(group));
         let service_control =
             self.service_control.iter().map(|policy| Source { arn: Some(&policy.arn), name: &policy.name, document: &policy.document });
         Subject {
@@ -173,7 +223,7 @@ impl Account {
             principal,
             account: &self.id,
             root: principal == self.root(),
-            identity,
+            identity: entity.into_iter().chain(groups).flat_map(on).collect(),
             boundary: entity.and_then(|entity| entity.boundary.as_ref()).and_then(managed),
             service_control: service_control.collect(),
         }
@@ -197,7 +247,7 @@ mod tests {
         assert_eq!(key.owner, Owner::User("arn:aws:iam::111122223333:user/dev".to_owned()));
         assert_eq!(key.secret_access_key, "wsfix-local-secret");
         for role in ["lambda_basic_execution", "websocket-handler-role"] {
-            assert_eq!(account.role(role).unwrap().0.arn, format!("arn:aws:iam::111122223333:role/{role}"));
+            assert_eq!(account.role(role).unwrap().arn, format!("arn:aws:iam::111122223333:role/{role}"));
         }
     }
 }

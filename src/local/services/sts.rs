@@ -5,6 +5,7 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::local::account::Entity;
 use crate::local::params::Params;
 use crate::local::protocol;
 use crate::local::wire::{Call, Outcome, Service, ServiceError};
@@ -41,7 +42,7 @@ fn assume_role(world: &World, call: &Call) -> Result<String, ServiceError> {
         error.message = format!("User: {} is not authorized to perform: sts:AssumeRole on resource: {arn}", call.caller.arn);
         error
     };
-    let trust = world.account.entity(arn).and_then(|role| role.trust.as_ref()).map(|trust| &trust.json);
+    let trust = world.account.entity(arn).and_then(Entity::trust).map(|trust| &trust.json);
     match world.decide(&call.caller, "sts:AssumeRole", arn, trust, &Context::default()) {
         Decision::Allowed if trust.is_some() => {}
         Decision::Allowed => return Err(denied(&Reason::none_allows())),

@@ -1,7 +1,7 @@
-//! IAM: reads of roles and policies, and the simulator. What writes is refused as it is on AWS; where a policy allows it, it is unknown here.
+//! IAM: reads of users, groups, roles and policies, and the simulator. What writes is refused as it is on AWS; where a policy allows it, it is unknown here.
 
+mod entities;
 mod policies;
-mod roles;
 mod simulate;
 
 use std::sync::Arc;
@@ -26,11 +26,19 @@ const CREATED: &str = "2026-01-01T00:00:00Z";
 pub(crate) async fn answer(world: &Arc<World>, call: &Call) -> Outcome {
     let params = &Params::of(call);
     let result = match call.operation.as_str() {
-        "GetRole" => roles::get(world, call, params),
-        "ListRoles" => roles::list(world, call, params),
-        "ListAttachedRolePolicies" => roles::list_attached(world, call, params),
-        "ListRolePolicies" => roles::list_inline(world, call, params),
-        "GetRolePolicy" => roles::get_inline(world, call, params),
+        "GetUser" => entities::get_user(world, call, params),
+        "GetRole" => entities::get(world, call, params, "role"),
+        "ListRoles" => entities::list_roles(world, call, params),
+        "ListGroupsForUser" => entities::list_groups(world, call, params),
+        "ListAttachedUserPolicies" => entities::list_attached(world, call, params, "user"),
+        "ListAttachedGroupPolicies" => entities::list_attached(world, call, params, "group"),
+        "ListAttachedRolePolicies" => entities::list_attached(world, call, params, "role"),
+        "ListUserPolicies" => entities::list_inline(world, call, params, "user"),
+        "ListGroupPolicies" => entities::list_inline(world, call, params, "group"),
+        "ListRolePolicies" => entities::list_inline(world, call, params, "role"),
+        "GetUserPolicy" => entities::get_inline(world, call, params, "user"),
+        "GetGroupPolicy" => entities::get_inline(world, call, params, "group"),
+        "GetRolePolicy" => entities::get_inline(world, call, params, "role"),
         "GetPolicy" => policies::get(world, call, params),
         "GetPolicyVersion" => policies::get_version(world, call, params),
         "SimulatePrincipalPolicy" => simulate::principal(world, call, params),
@@ -54,7 +62,7 @@ fn may_write(world: &World, call: &Call, params: &Params) -> Result<(), ServiceE
     let path = params.get("Path").unwrap_or("/");
     let of = |kind: &str, name: &str| format!("arn:aws:iam::{}:{kind}{path}{name}", world.account.id);
     let resource = match (params.get("RoleName"), params.get("PolicyArn"), params.get("PolicyName"), params.get("UserName")) {
-        (Some(role), ..) => world.account.role(role).map_or_else(|| of("role", role), |(role, _)| role.arn.clone()),
+        (Some(role), ..) => world.account.role(role).map_or_else(|| of("role", role), |role| role.arn.clone()),
         (None, Some(arn), ..) => arn.to_owned(),
         (None, None, Some(policy), _) => of("policy", policy),
         (None, None, None, Some(user)) => of("user", user),
@@ -63,7 +71,7 @@ fn may_write(world: &World, call: &Call, params: &Params) -> Result<(), ServiceE
     world.authorize(&call.caller, &format!("iam:{}", call.operation), &resource, None)
 }
 
-/// May the caller do this with a role or a policy? An implicit denial calls it by its short name, `role NAME`.
+/// May the caller do this with an entity or a policy? An implicit denial calls it by its short name, `role NAME`.
 fn may_read(world: &World, call: &Call, resource: &str, short: &str, about: Option<&Entity>) -> Result<(), ServiceError> {
     let action = format!("iam:{}", call.operation);
     let context = about.map_or_else(Context::default, |entity| {
