@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use crate::config::Purpose;
-use crate::provision::plan::{Action, Plan, Step};
+use crate::provision::plan::{Action, ApiCall, Plan, Step};
 use crate::provision::{self, Run, Stop};
 
 use super::error::Error;
@@ -26,7 +26,7 @@ Examples:
   wsfix plan
   wsfix plan --calls --output json --existing-role lambda_basic_execution")]
 pub(crate) struct PlanArgs {
-    /// Lists every AWS call that provision would make, with the IAM action it needs
+    /// Lists every AWS call that provision would make, the reading ones first, with the IAM action it needs
     #[arg(long)]
     calls: bool,
     #[command(flatten)]
@@ -158,14 +158,17 @@ fn because(why: &str, paint: Paint) -> String {
 
 /// Every call of a plan, and the IAM actions that they need.
 fn show_calls(plan: &Plan, paint: Paint) -> String {
-    let calls = || plan.steps.iter().flat_map(|step| step.calls.iter().map(move |call| (step, call)));
-    let width = calls().map(|(_, call)| call.name.len()).max().unwrap_or(0);
-    let iam_width = calls().map(|(_, call)| call.iam.len()).max().unwrap_or(0);
+    let looks = plan.reads.iter().map(|call| (call, "look".to_owned()));
+    let steps =
+        plan.steps.iter().flat_map(|step| step.calls.iter().map(move |call| (call, format!("{} {}", step.kind, printable(&step.name)))));
+    let calls: Vec<_> = looks.chain(steps).collect();
+    let width = calls.iter().map(|(call, _)| call.name.len()).max().unwrap_or(0);
+    let iam_width = calls.iter().map(|(call, _)| call.iam.len()).max().unwrap_or(0);
     let mut text = format!("\n{}\n", paint.bold("AWS calls"));
-    for (step, call) in calls() {
-        let _ = writeln!(text, "  {:width$}  {:iam_width$}  {} {}", call.name, call.iam, step.kind, printable(&step.name));
+    for (call, what) in &calls {
+        let _ = writeln!(text, "  {:width$}  {:iam_width$}  {what}", call.name, call.iam);
     }
-    let actions: BTreeSet<_> = calls().map(|(_, call)| call.iam).collect();
+    let actions: BTreeSet<_> = calls.iter().map(|(call, _)| call.iam).collect();
     let _ = writeln!(text, "{}\n  {}", paint.bold("IAM actions"), actions.into_iter().collect::<Vec<_>>().join(" "));
     text
 }
@@ -173,7 +176,8 @@ fn show_calls(plan: &Plan, paint: Paint) -> String {
 /// For programs.
 pub(crate) fn document(plan: &Plan) -> Value {
     let steps: Vec<Value> = plan.steps.iter().map(step).collect();
-    json!({ "summary": Counts::of(plan).document(), "steps": steps, "notes": plan.notes })
+    let reads: Vec<Value> = plan.reads.iter().map(call).collect();
+    json!({ "summary": Counts::of(plan).document(), "steps": steps, "reads": reads, "notes": plan.notes })
 }
 
 fn step(step: &Step) -> Value {
@@ -185,13 +189,17 @@ fn step(step: &Step) -> Value {
         Action::Refuse(why) => ("refuse", [].as_slice(), Some(why)),
     };
     let fields: Vec<Value> = fields.iter().map(|change| json!({ "field": change.field, "from": change.from, "to": change.to })).collect();
-    let calls: Vec<Value> = step.calls.iter().map(|call| json!({ "name": call.name, "iam": call.iam })).collect();
+    let calls: Vec<Value> = step.calls.iter().map(call).collect();
     json!({ "kind": step.kind, "name": step.name, "action": action, "fields": fields, "reason": reason, "calls": calls })
+}
+
+fn call(call: &ApiCall) -> Value {
+    json!({ "name": call.name, "iam": call.iam })
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::provision::plan::{ApiCall, FieldChange};
+    use crate::provision::plan::FieldChange;
 
     use super::*;
 
@@ -211,6 +219,7 @@ mod tests {
                 step("api", "TerminalWebSocketAPI", Action::Refuse("two APIs have this name".to_owned())),
             ],
             notes: vec!["replies come back through the route response".to_owned()],
+            reads: vec![ApiCall { name: "GetFunction", iam: "lambda:GetFunction" }],
             observed: None,
         };
         plan.steps[1].calls = vec![ApiCall { name: "CreateTable", iam: "dynamodb:CreateTable" }];
@@ -233,9 +242,10 @@ mod tests {
         insta::assert_snapshot!(show_calls(&plan(), Paint::new(false)), @r"
 
         AWS calls
+          GetFunction  lambda:GetFunction    look
           CreateTable  dynamodb:CreateTable  table WebSocketConnections
         IAM actions
-          dynamodb:CreateTable
+          dynamodb:CreateTable lambda:GetFunction
         ");
     }
 

@@ -3,7 +3,9 @@
 use super::desired::Desired;
 use super::error::Refusal;
 use super::observed::Observed;
+use super::permissions::{self, Phase, Scope};
 use super::resource::{RESOURCES, halves, label};
+use super::roles;
 
 /// Every step of a run, in the order in which a person reads them. The plan that is printed is the one that is applied.
 #[derive(Clone, Debug, Default)]
@@ -12,6 +14,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What a person should know: the reply mode and why, what could not be read, what degrades.
     pub notes: Vec<String>,
+    /// What looking at the account takes, which every run does first.
+    pub reads: Vec<ApiCall>,
     /// The account that a teardown's plan was made from, so that it is the one that is applied.
     pub(crate) observed: Option<Box<Observed>>,
 }
@@ -77,6 +81,7 @@ impl Plan {
             plan.steps.extend(verdict.steps);
             plan.notes.extend(verdict.notes);
         }
+        plan.reads = reads(want, seen);
         plan
     }
 
@@ -108,6 +113,13 @@ impl Plan {
     pub fn is_empty(&self) -> bool {
         self.changes().next().is_none()
     }
+}
+
+/// The calls that only read, with what each needs.
+fn reads(want: &Desired, seen: &Observed) -> Vec<ApiCall> {
+    let role = roles::arn(want, seen);
+    let looks = permissions::caller(Scope::of(want, seen, role.as_deref())).into_iter().filter(|need| need.phase == Phase::Look);
+    looks.flat_map(|need| need.calls.iter().map(move |name| ApiCall { name, iam: need.action })).collect()
 }
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ use crate::provision::wait::retry;
 
 const GET_APIS: ApiCall = ApiCall { name: "GetApis", iam: "apigateway:GET" };
 const CREATE_API: ApiCall = ApiCall { name: "CreateApi", iam: "apigateway:POST" };
+/// What making the API takes. Tags travel with CreateApi and need their own permission; AWS asks for either of two.
+const CREATE: &[ApiCall] = &[CREATE_API, ApiCall { name: "CreateApi", iam: "apigateway:TagResource" }];
 const UPDATE_API: ApiCall = ApiCall { name: "UpdateApi", iam: "apigateway:PATCH" };
 const DELETE_API: ApiCall = ApiCall { name: "DeleteApi", iam: "apigateway:DELETE" };
 const TAG_RESOURCE: ApiCall = ApiCall { name: "TagResource", iam: "apigateway:POST" };
@@ -93,7 +95,7 @@ impl Resource for Api {
         let live = match &seen.api {
             Found::Present(live) => live,
             Found::Unknown(why) => return Verdict::unread(Kind::Api, name, why),
-            Found::Absent => return Verdict::step(Kind::Api, name, Action::Create, &[CREATE_API]),
+            Found::Absent => return Verdict::step(Kind::Api, name, Action::Create, CREATE),
         };
         match (live.ours.as_slice(), live.foreign.first()) {
             ([one], _) => {
@@ -108,7 +110,7 @@ impl Resource for Api {
                 &format!("an API of this name, {}: {}", foreign.id, foreign.owner.reason()),
                 "set another `api.name` or `stack`, or, if it is this stack's, tag it `wsfix:stack` with the stack's name",
             ),
-            ([], None) => Verdict::step(Kind::Api, name, Action::Create, &[CREATE_API]),
+            ([], None) => Verdict::step(Kind::Api, name, Action::Create, CREATE),
             (several, _) => Verdict::refuse(
                 Kind::Api,
                 name,

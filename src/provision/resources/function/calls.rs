@@ -22,9 +22,13 @@ use crate::provision::wait::{Probe, retry, until};
 use crate::secret::Secret;
 
 pub(crate) const GET_FUNCTION: ApiCall = ApiCall { name: "GetFunction", iam: "lambda:GetFunction" };
+/// The tags come with the function, if this is allowed too.
+const LIST_TAGS: ApiCall = ApiCall { name: "GetFunction", iam: "lambda:ListTags" };
 const CREATE_FUNCTION: ApiCall = ApiCall { name: "CreateFunction", iam: "lambda:CreateFunction" };
 pub(crate) const UPDATE_FUNCTION_CONFIGURATION: ApiCall =
     ApiCall { name: "UpdateFunctionConfiguration", iam: "lambda:UpdateFunctionConfiguration" };
+/// Only where the role changes: naming one asks for the right to pass it.
+pub(crate) const PASS_ROLE: ApiCall = ApiCall { name: "UpdateFunctionConfiguration", iam: "iam:PassRole" };
 pub(crate) const UPDATE_FUNCTION_CODE: ApiCall = ApiCall { name: "UpdateFunctionCode", iam: "lambda:UpdateFunctionCode" };
 pub(crate) const TAG_RESOURCE: ApiCall = ApiCall { name: "TagResource", iam: "lambda:TagResource" };
 pub(crate) const DELETE_FUNCTION: ApiCall = ApiCall { name: "DeleteFunction", iam: "lambda:DeleteFunction" };
@@ -48,7 +52,7 @@ pub(crate) async fn read(cx: &Context<'_>, name: &str) -> Result<Live, AwsError>
 }
 
 fn live(answer: &GetFunctionOutput) -> Live {
-    let unread = answer.tags_error().map(|error| format!("lambda:ListTags: {}: {}", error.error_code(), error.message()));
+    let unread = answer.tags_error().map(|error| format!("{}: {}: {}", LIST_TAGS.iam, error.error_code(), error.message()));
     let tags = match (answer.tags(), &unread) {
         (_, Some(_)) => None,
         (tags, None) => Some(tags.cloned().unwrap_or_default().into_iter().collect()),

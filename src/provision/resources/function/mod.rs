@@ -133,6 +133,7 @@ pub(crate) fn changes(want: &Desired, seen: &Observed, live: &Live) -> Vec<Field
 /// Which calls a set of changes takes.
 pub(crate) struct Parts {
     pub(crate) configuration: bool,
+    pub(crate) role: bool,
     pub(crate) code: bool,
     pub(crate) tags: bool,
 }
@@ -144,6 +145,7 @@ impl Parts {
         let plain = |field: &str| !CODE_FIELDS.contains(&field) && !field.starts_with(TAG_FIELD) && field != "state";
         Self {
             configuration: is(&plain),
+            role: is(&|field| field == "role"),
             // An update is Lambda's own advice for a function whose making or last update failed.
             code: is(&|field| CODE_FIELDS.contains(&field)) || failed,
             tags: is(&|field| field.starts_with(TAG_FIELD)),
@@ -153,6 +155,7 @@ impl Parts {
     fn calls(&self) -> Vec<ApiCall> {
         let list = [
             self.configuration.then_some(calls::UPDATE_FUNCTION_CONFIGURATION),
+            self.role.then_some(calls::PASS_ROLE),
             self.code.then_some(calls::UPDATE_FUNCTION_CODE),
             self.tags.then_some(calls::TAG_RESOURCE),
         ];
@@ -267,7 +270,7 @@ mod tests {
     #[test]
     fn each_field_belongs_to_one_call() {
         let parts = |field: &str, from: &str| {
-            let Parts { configuration, code, tags } = Parts::of(&[change(field, from)]);
+            let Parts { configuration, role: _, code, tags } = Parts::of(&[change(field, from)]);
             (configuration, code, tags)
         };
         assert_eq!(parts("code", "a"), (false, true, false));

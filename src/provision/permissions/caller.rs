@@ -1,0 +1,183 @@
+//! What the one who runs wsfix needs.
+
+use super::{Group, Need, Phase, Row, Scope};
+
+/// The service that the role is passed to.
+const LAMBDA: &str = "lambda.amazonaws.com";
+
+/// Everything that `plan`, `provision`, `status` and `teardown` ask for. `sts:GetCallerIdentity` needs no permission.
+pub(crate) fn caller(scope: Scope<'_>) -> Vec<Need> {
+    let mut needs = table(scope);
+    needs.extend(function(scope));
+    needs.extend(api(scope));
+    needs.extend(api_parts(scope));
+    needs.extend(logs(scope));
+    needs.extend(roles(scope));
+    needs
+}
+
+fn table(scope: Scope<'_>) -> Vec<Need> {
+    use Phase::{Look, Provision, Teardown};
+    let arn = scope.place.table(&scope.want.table);
+    let row = |group, phase, action, calls| Row::new(group, phase, action, calls).on(arn.clone());
+    vec![
+        row(Group::Table, Look, "dynamodb:DescribeTable", &["DescribeTable"])
+            .needed("sees whether the table is there, and waits for it", "nothing can be made or deleted"),
+        row(Group::Table, Look, "dynamodb:DescribeTimeToLive", &["DescribeTimeToLive"])
+            .optional("sees whether old items expire", "the table's expiry is not compared"),
+        row(Group::TableTags, Look, "dynamodb:ListTagsOfResource", &["ListTagsOfResource"])
+            .optional("sees whose the table is", "tags are not compared; the table's resource policy proves whose it is"),
+        row(Group::TablePolicy, Look, "dynamodb:GetResourcePolicy", &["GetResourcePolicy"])
+            .optional("sees whom the table lets in", "the table's resource policy is not compared"),
+        row(Group::Table, Provision, "dynamodb:CreateTable", &["CreateTable"])
+            .needed("makes the table of connections", "the table cannot be made"),
+        row(Group::Table, Provision, "dynamodb:UpdateTable", &["UpdateTable"])
+            .needed("puts the table's index and billing right", "a table that differs cannot be put right"),
+        row(Group::Table, Provision, "dynamodb:UpdateTimeToLive", &["UpdateTimeToLive"])
+            .optional("lets items of closed connections expire", "items of connections that were cut off stay for ever"),
+        row(Group::TablePolicy, Provision, "dynamodb:PutResourcePolicy", &["CreateTable", "PutResourcePolicy"]).optional(
+            "lets the execution role, and nobody else, work with the table's items",
+            "the execution role needs its own permissions on the table",
+        ),
+        row(Group::TableTags, Provision, "dynamodb:TagResource", &["CreateTable", "TagResource"])
+            .optional("marks the table as this stack's", "the table has no tags; its resource policy marks it"),
+        row(Group::Table, Teardown, "dynamodb:DeleteTable", &["DeleteTable"]).needed("deletes the table", "the table cannot be deleted"),
+    ]
+}
+
+fn function(scope: Scope<'_>) -> Vec<Need> {
+    use Phase::{Look, Provision, Teardown};
+    let arn = scope.place.function(&scope.want.function.name);
+    let row = |group, phase, action, calls| Row::new(group, phase, action, calls).on(arn.clone());
+    let role = scope.role.map_or_else(|| scope.iam("role/*"), str::to_owned);
+    vec![
+        row(Group::Function, Look, "lambda:GetFunction", &["GetFunction"])
+            .needed("sees whether the function is there, and waits for it", "nothing can be made or deleted"),
+        row(Group::FunctionTags, Look, "lambda:ListTags", &["GetFunction"])
+            .optional("sees the function's tags", "tags are not compared; the function's description proves whose it is"),
+        row(Group::Function, Look, "lambda:GetPolicy", &["GetPolicy"])
+            .optional("sees whether the API may call the function", "the function's permission is not compared"),
+        row(Group::Function, Provision, "lambda:CreateFunction", &["CreateFunction"])
+            .needed("makes the function", "the function cannot be made"),
+        row(Group::Function, Provision, "lambda:UpdateFunctionConfiguration", &["UpdateFunctionConfiguration"])
+            .needed("changes the function's settings", "changed settings do not reach the function"),
+        row(Group::Function, Provision, "lambda:UpdateFunctionCode", &["UpdateFunctionCode"])
+            .needed("uploads a new handler", "a new handler does not reach the function"),
+        row(Group::Function, Provision, "lambda:AddPermission", &["AddPermission"])
+            .needed("lets this API, and no other, call the function", "every handshake gets 500"),
+        row(Group::Function, Provision, "lambda:RemovePermission", &["RemovePermission"])
+            .needed("takes back what a former API was allowed", "a changed permission cannot be put right"),
+        Row::new(Group::PassRole, Provision, "iam:PassRole", &["CreateFunction", "UpdateFunctionConfiguration"])
+            .on(role)
+            .where_equals("iam:PassedToService", LAMBDA)
+            .needed("gives the existing role to the function; no role is created or changed", "the function cannot be made"),
+        row(Group::FunctionTags, Provision, "lambda:TagResource", &["CreateFunction", "TagResource"])
+            .optional("marks the function as this stack's", "the function has no tags; its description marks it"),
+        row(Group::Function, Teardown, "lambda:DeleteFunction", &["DeleteFunction"])
+            .needed("deletes the function", "the function cannot be deleted"),
+    ]
+}
+
+fn api(scope: Scope<'_>) -> Vec<Need> {
+    use Phase::{Look, Provision, Teardown};
+    let one = scope.gateway(&format!("/apis/{}", scope.api_id()));
+    let all = scope.gateway("/apis");
+    let row = |phase, action, calls, arn: &str| Row::new(Group::Api, phase, action, calls).on(arn);
+    vec![
+        row(Look, "apigateway:GET", &["GetApis"], &all).needed("finds the API by its mark", "nothing can be made or deleted"),
+        row(Provision, "apigateway:POST", &["CreateApi"], &all).needed("makes the API", "the API cannot be made"),
+        row(Provision, "apigateway:PATCH", &["UpdateApi"], &one).needed("changes the API's settings", "a changed API cannot be put right"),
+        row(Teardown, "apigateway:DELETE", &["DeleteApi"], &one).needed("deletes the API with all its parts", "the API cannot be deleted"),
+        Row::new(Group::ApiTags, Provision, "apigateway:POST", &["CreateApi", "TagResource"])
+            .on(scope.gateway("/tags/*"))
+            .optional("marks the API as this stack's", "the API has no tags; its description marks it"),
+        Row::new(Group::ApiTags, Provision, "apigateway:TagResource", &["CreateApi"])
+            .on(all)
+            .optional("marks the API as this stack's, where AWS asks for this action", "the API has no tags; its description marks it"),
+    ]
+}
+
+/// The integration, the routes and the stage.
+fn api_parts(scope: Scope<'_>) -> Vec<Need> {
+    use Phase::{Look, Provision};
+    let part = |path: &str| scope.gateway(&format!("/apis/{}{path}", scope.api_id()));
+    let stage = format!("/stages/{}", scope.want.api.stage);
+    let row = |phase, action, calls, path: &str| Row::new(Group::Api, phase, action, calls).on(part(path));
+    vec![
+        row(Look, "apigateway:GET", &["GetIntegrations"], "/integrations")
+            .needed("sees what the routes call", "an API that is there cannot be compared"),
+        row(Look, "apigateway:GET", &["GetRoutes"], "/routes").needed("sees the routes", "an API that is there cannot be compared"),
+        row(Look, "apigateway:GET", &["GetRouteResponses"], "/routes/*/routeresponses")
+            .needed("sees whether replies travel by the routes", "an API that is there cannot be compared"),
+        row(Look, "apigateway:GET", &["GetStages"], "/stages")
+            .needed("sees the stage, and waits for its deployment", "an API that is there cannot be compared"),
+        row(Provision, "apigateway:POST", &["CreateIntegration"], "/integrations")
+            .needed("connects the API with the function", "the API cannot be made"),
+        row(Provision, "apigateway:POST", &["CreateRoute"], "/routes").needed("makes the routes", "the API cannot be made"),
+        row(Provision, "apigateway:POST", &["CreateRouteResponse"], "/routes/*/routeresponses")
+            .needed("sends replies by the routes", "replies do not reach clients where they travel by route responses"),
+        row(Provision, "apigateway:POST", &["CreateStage"], "/stages")
+            .needed("makes the stage that clients connect to", "every handshake gets 403"),
+        row(Provision, "apigateway:POST", &["CreateDeployment"], "/deployments")
+            .needed("deploys a stage whose automatic deployment failed or was switched off", "changes are not served"),
+        row(Provision, "apigateway:PATCH", &["UpdateIntegration"], "/integrations/*")
+            .needed("puts the integration right", "a changed integration cannot be put right"),
+        row(Provision, "apigateway:PATCH", &["UpdateRoute"], "/routes/*")
+            .needed("puts routes right", "a changed route cannot be put right"),
+        row(Provision, "apigateway:PATCH", &["UpdateStage"], &stage).needed("puts the stage right", "a changed stage cannot be put right"),
+        row(Provision, "apigateway:DELETE", &["DeleteIntegration"], "/integrations/*")
+            .needed("removes an integration that nothing uses", "an integration without a use stays"),
+        row(Provision, "apigateway:DELETE", &["DeleteRoute"], "/routes/*")
+            .needed("removes routes that the config no longer names", "a route that is not wanted any more stays"),
+        row(Provision, "apigateway:DELETE", &["DeleteRouteResponse"], "/routes/*/routeresponses/*")
+            .needed("stops replies by the routes", "replies go on travelling by route responses"),
+        row(Provision, "apigateway:DELETE", &["DeleteRouteSettings"], &format!("{stage}/routesettings/*"))
+            .needed("removes a route's own throttle", "a throttle that is not wanted stays"),
+    ]
+}
+
+fn logs(scope: Scope<'_>) -> Vec<Need> {
+    use Phase::{Look, Provision, Teardown};
+    let group = || scope.log_group(&scope.want.log_group());
+    let row = |phase, action, calls| Row::new(Group::Logs, phase, action, calls);
+    vec![
+        row(Look, "logs:DescribeLogGroups", &["DescribeLogGroups"]).on(scope.place.arn("logs", "log-group:*")).optional(
+            "sees whether the log group is there; AWS lists groups of any name or none",
+            "the log group is not compared, and not deleted",
+        ),
+        row(Look, "logs:ListTagsForResource", &["ListTagsForResource"])
+            .on_all(group())
+            .optional("sees whose the log group is", "the log group's tags are not compared, and it is not deleted"),
+        row(Provision, "logs:CreateLogGroup", &["CreateLogGroup"])
+            .on_all(group())
+            .optional("makes the function's log group", "Lambda makes it, if the execution role may, and its lines never expire"),
+        row(Provision, "logs:PutRetentionPolicy", &["PutRetentionPolicy"])
+            .on_all(group())
+            .optional("lets old log lines expire", "log lines never expire"),
+        row(Provision, "logs:TagResource", &["CreateLogGroup", "TagResource"])
+            .on_all(group())
+            .optional("marks the log group as this stack's", "the log group has no tags, and teardown leaves it"),
+        row(Teardown, "logs:DeleteLogGroup", &["DeleteLogGroup"]).on_all(group()).optional("deletes the log group", "the log group stays"),
+    ]
+}
+
+fn roles(scope: Scope<'_>) -> Vec<Need> {
+    let role = scope.role.map_or_else(|| scope.iam("role/*"), str::to_owned);
+    let row = |action, calls| Row::new(Group::Roles, Phase::Look, action, calls);
+    let mut needs = vec![
+        row("iam:GetRole", &["GetRole"])
+            .on(role.clone())
+            .optional("sees whether Lambda may assume the role", "the role is used as it is named, unchecked"),
+        row("iam:SimulatePrincipalPolicy", &["SimulatePrincipalPolicy"])
+            .on(role)
+            .optional("asks IAM what the role may do, without doing it", "what the role may do is not known before it is tried"),
+    ];
+    if scope.want.role.is_none() {
+        needs.push(
+            row("iam:ListRoles", &["ListRoles"])
+                .on("*")
+                .needed("finds a role where none is named; AWS lists all roles or none", "a role has to be named with `--existing-role`"),
+        );
+    }
+    needs
+}
