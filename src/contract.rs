@@ -38,6 +38,12 @@ pub mod env {
     pub const SESSION_CACHE_SECONDS: &str = "WSFIX_SESSION_CACHE_SECONDS";
     /// Longest time in seconds that the backend may take for one message.
     pub const BACKEND_TIMEOUT_SECONDS: &str = "WSFIX_BACKEND_TIMEOUT_SECONDS";
+    /// `on`: a client's `seq` comes back in what answers it.
+    pub const SEQUENCE: &str = "WSFIX_SEQUENCE";
+    /// `off`: clients are not told that their connection nears its end.
+    pub const RECONNECT_NOTICE: &str = "WSFIX_RECONNECT_NOTICE";
+    /// Largest message that travels in parts, in KB.
+    pub const MAX_MESSAGE_KB: &str = "WSFIX_MAX_MESSAGE_KB";
     /// `false`: a connection may outlive its token.
     pub const ENFORCE_EXPIRY: &str = "WSFIX_ENFORCE_EXP";
 }
@@ -48,6 +54,8 @@ pub mod default {
     pub const LEEWAY_SECONDS: u32 = 30;
     /// [`super::env::BACKEND_TIMEOUT_SECONDS`]
     pub const BACKEND_TIMEOUT_SECONDS: u32 = 20;
+    /// [`super::env::MAX_MESSAGE_KB`]
+    pub const MAX_MESSAGE_KB: u32 = 1024;
     /// [`super::env::TOKEN_FROM`]
     pub const TOKEN_FROM: &str = "query,subprotocol";
 }
@@ -68,6 +76,18 @@ pub mod item {
     pub const SOURCE_IP: &str = "sourceIp";
     /// Until when the token allows messages, epoch seconds.
     pub const AUTH_UNTIL: &str = "authUntil";
+    /// True: the client takes large answers in parts, and may send large messages so.
+    pub const PARTS: &str = "parts";
+    /// The connection that this one goes on from.
+    pub const RESUMED_FROM: &str = "resumedFrom";
+    /// The connection that goes on from this one.
+    pub const RESUMED_BY: &str = "resumedBy";
+    /// When the client was told to connect anew, epoch seconds.
+    pub const RECONNECT_TOLD_AT: &str = "reconnectToldAt";
+    /// In an item that is one part of a client's message: its text.
+    pub const PART_DATA: &str = "partData";
+    /// In an item that is one part of a client's message: how many there are.
+    pub const PART_COUNT: &str = "partCount";
 }
 
 /// The index on [`item::SESSION_ID`].
@@ -91,12 +111,26 @@ pub mod backend {
     pub const SIGNATURE_TOLERANCE_SECONDS: i64 = 300;
 }
 
-/// `token` and `sessionId` in the query string of the handshake.
+/// Values of `type` in messages that wsfix itself understands or makes.
+pub mod frame {
+    /// One part of a message that is too large for one frame.
+    pub const PART: &str = "wsfix.part";
+    /// The connection nears its end.
+    pub const RECONNECT: &str = "wsfix.reconnect";
+    /// In the backend's answer: several messages, also for other connections of the session.
+    pub const PUSH: &str = "wsfix.push";
+}
+
+/// What the query string of the handshake may hold.
 pub mod query {
     /// The token.
     pub const TOKEN: &str = "token";
     /// The session that the client asks for.
     pub const SESSION_ID: &str = "sessionId";
+    /// `1`: large messages travel in parts.
+    pub const PARTS: &str = "parts";
+    /// The connection that the new one goes on from.
+    pub const RESUME: &str = "resume";
 }
 
 /// The sub-protocol that says: the next one in the list is the token.
@@ -124,5 +158,7 @@ pub mod reply {
 
 /// A connection lives at most this many seconds: API Gateway closes it then (quotas of WebSocket APIs).
 pub const MAX_CONNECTION_SECONDS: i64 = 2 * 60 * 60;
+/// From this age on, in seconds, a client is told to connect anew.
+pub const RECONNECT_SECONDS: i64 = 110 * 60;
 /// Seconds that an item outlives its connection, for clocks that differ.
 pub const EXPIRY_MARGIN_SECONDS: i64 = 10 * 60;

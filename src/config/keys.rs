@@ -74,6 +74,9 @@ pub(super) static KEYS: &[Key] = &[
     key("allowed_origins", Kind::List, &["WSFIX_ALLOWED_ORIGINS"], Some("--allowed-origin")),
     key("require_origin", Kind::Scalar, &["WSFIX_REQUIRE_ORIGIN"], Some("--require-origin")),
     key("session_cache_seconds", Kind::Scalar, &["WSFIX_SESSION_CACHE_SECONDS"], Some("--session-cache")),
+    key("sequence", Kind::Scalar, &["WSFIX_SEQUENCE"], None),
+    key("reconnect_notice", Kind::Scalar, &["WSFIX_RECONNECT_NOTICE"], None),
+    key("max_message_kb", Kind::Scalar, &["WSFIX_MAX_MESSAGE_KB"], None),
     key("tags", Kind::Map, &[], Some("--tag")),
 ];
 

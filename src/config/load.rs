@@ -153,6 +153,10 @@ fn config(reader: &mut Reader<'_>, fetch: &mut Fetch<'_>) -> Config {
     let allowed_origins = origins(reader);
     let require_origin = reader.boolean("require_origin").unwrap_or(false);
     let session_cache_seconds = reader.integer("session_cache_seconds", 0..=900, "").map_or(0, |found| whole(found.value));
+    let sequence = reader.switch("sequence").unwrap_or(false);
+    let reconnect_notice = reader.switch("reconnect_notice").unwrap_or(true);
+    let largest = reader.integer("max_message_kb", 128..=4096, " (KB)");
+    let max_message_kb = largest.map_or(default::MAX_MESSAGE_KB, |found| whole(found.value));
     let tags = tags::read(reader);
     Config {
         connection,
@@ -170,6 +174,9 @@ fn config(reader: &mut Reader<'_>, fetch: &mut Fetch<'_>) -> Config {
         allowed_origins,
         require_origin,
         session_cache_seconds,
+        sequence,
+        reconnect_notice,
+        max_message_kb,
         tags,
     }
 }

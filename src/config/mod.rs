@@ -60,6 +60,12 @@ pub struct Config {
     pub require_origin: bool,
     /// Seconds that a stored session may be kept in memory; 0: read for every message.
     pub session_cache_seconds: u32,
+    /// A client's `seq` comes back in what answers it.
+    pub sequence: bool,
+    /// Clients are told when their connection nears its end.
+    pub reconnect_notice: bool,
+    /// Largest message that travels in parts, in KB, 128 to 4096.
+    pub max_message_kb: u32,
     /// The person's own tags, on everything that can be tagged.
     pub tags: BTreeMap<String, String>,
 }

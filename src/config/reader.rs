@@ -210,6 +210,14 @@ impl Reader<'_> {
         None
     }
 
+    /// `on` or `off`; true and false of the file mean the same.
+    pub(super) fn switch(&mut self, path: &str) -> Option<bool> {
+        match self.effective(path)? {
+            Raw::Node(Node { value: Value::Bool(value), .. }) => Some(value),
+            Raw::Node(_) | Raw::Given(..) => self.choice(path, &[("on", true), ("off", false)], &[("true", "on"), ("false", "off")]),
+        }
+    }
+
     /// One of a few words. `also` are words that people write instead of one of them.
     pub(super) fn choice<T: Copy>(&mut self, path: &str, words: &[(&str, T)], also: &[(&str, &str)]) -> Option<T> {
         let found = self.text(path)?;

@@ -124,6 +124,9 @@ pub fn of(config: &Config) -> BTreeMap<String, Variable> {
         (env::ALLOWED_ORIGINS, (!config.allowed_origins.is_empty()).then(|| config.allowed_origins.join(","))),
         (env::REQUIRE_ORIGIN, config.require_origin.then(|| "true".to_owned())),
         (env::SESSION_CACHE_SECONDS, (config.session_cache_seconds > 0).then(|| config.session_cache_seconds.to_string())),
+        (env::SEQUENCE, config.sequence.then(|| "on".to_owned())),
+        (env::RECONNECT_NOTICE, (!config.reconnect_notice).then(|| "off".to_owned())),
+        (env::MAX_MESSAGE_KB, (config.max_message_kb != default::MAX_MESSAGE_KB).then(|| config.max_message_kb.to_string())),
     ];
     for (name, value) in shown {
         if let Some(value) = value {

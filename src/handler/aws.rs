@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::Call;
 use super::deadline::Deadline;
-use super::http::{Answer, HttpError, Peer};
+use super::http::{Answer, HttpError, LARGEST_ANSWER, Peer};
 use super::log::shown_from_aws;
 use super::settings::BaseUrl;
 
@@ -61,7 +61,7 @@ impl Cause {
     /// Whether a repetition may succeed.
     fn is_passing(&self) -> bool {
         match self {
-            Self::NoCredentials | Self::Unsigned(_) | Self::Answer(_) | Self::Http(HttpError::TooLarge) => false,
+            Self::NoCredentials | Self::Unsigned(_) | Self::Answer(_) | Self::Http(HttpError::TooLarge(_)) => false,
             Self::Http(HttpError::Timeout | HttpError::Connect(_) | HttpError::Broken(_)) => true,
             Self::Refused { status, code, .. } => {
                 let throttled = [
@@ -103,7 +103,7 @@ async fn attempt(cx: &Call<'_>, service: &Service<'_>, operation: &str, body: By
     let headers = [("content-type", service.content_type), ("x-amz-target", target.as_str())];
     let url = service.endpoint.url(&service.endpoint.path("/"));
     let request = signed(cx, service.name, &url, &headers, body)?;
-    let answer = cx.deps.http.send(Peer::Aws, request, deadline.left(ATTEMPT_LIMIT), cx.now_ms()).await?;
+    let answer = cx.deps.http.send(Peer::Aws, request, deadline.left(ATTEMPT_LIMIT), LARGEST_ANSWER, cx.now_ms()).await?;
     if answer.status.is_success() {
         serde_json::from_slice(&answer.body).map_err(|_| Cause::Answer("not JSON"))
     } else {
@@ -223,7 +223,9 @@ mod tests {
         let bench = Bench::new(&stub.url(), "https://backend.example", &[("WSFIX_REPLY", "management-api")]);
         let Ok(settings) = &bench.deps.settings else { panic!("wrong settings") };
         let cx = Call { deps: &bench.deps, settings, deadline: Deadline::new(DEADLINE_MS, NOW_MS) };
-        crate::handler::reply::send(&cx, "R1kmxc2VNjMCFIA=", "req", "{}".to_owned()).await;
+        let crate::handler::settings::Reply::ManagementApi(base) = &settings.reply else { panic!("no management API") };
+        let client = crate::handler::reply::Client { connection_id: "R1kmxc2VNjMCFIA=", parts: false };
+        crate::handler::reply::deliver(&cx, base, &client, "req", std::iter::once("{}")).await;
         let seen = &stub.requests()[0];
         assert_eq!(seen.path, "/prod/@connections/R1kmxc2VNjMCFIA%3D");
         let expected = expected_authorization(seen, "execute-api", "/prod/%40connections/R1kmxc2VNjMCFIA%253D");

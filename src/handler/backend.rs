@@ -5,7 +5,6 @@ use http::{Request, StatusCode};
 use http_body_util::Full;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use ring::hmac;
-use std::time::Duration;
 
 use crate::contract::backend;
 
@@ -13,8 +12,6 @@ use super::Call;
 use super::error::Problem;
 use super::http::{HttpError, Peer};
 
-/// Kept for the reply after the backend answered.
-const REPLY_RESERVE: Duration = Duration::from_millis(1700);
 /// What a header value may not hold as it is: anything but visible ASCII, and the sign of the encoding itself.
 const NOT_IN_HEADERS: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 
@@ -25,8 +22,8 @@ pub(super) struct About<'a> {
     pub(super) request_id: &'a str,
 }
 
-/// Posts a JSON text and answers what the backend says, at most 128 KB. Sent once: the backend may have acted on a request that failed.
-pub(super) async fn post(cx: &Call<'_>, path: &str, about: &About<'_>, body: String) -> Result<Bytes, Problem> {
+/// Posts a JSON text and answers what the backend says, up to `largest` bytes. Sent once: the backend may have acted on a request that failed.
+pub(super) async fn post(cx: &Call<'_>, path: &str, about: &About<'_>, body: String, largest: usize) -> Result<Bytes, Problem> {
     let settings = cx.settings;
     let path = settings.backend.path(path);
     let mut request = Request::post(settings.backend.url(&path))
@@ -45,15 +42,15 @@ pub(super) async fn post(cx: &Call<'_>, path: &str, about: &About<'_>, body: Str
         cx.log().failed("the request to the backend", &error);
         Problem::Internal
     })?;
-    let limit = cx.deadline.keeping(REPLY_RESERVE).left(settings.backend_timeout);
-    let answer = match cx.deps.http.send(Peer::Backend, request, limit, cx.now_ms()).await {
+    let limit = cx.deadline.left(settings.backend_timeout);
+    let answer = match cx.deps.http.send(Peer::Backend, request, limit, largest, cx.now_ms()).await {
         Ok(answer) => answer,
         Err(error) => {
             cx.log().failed("the backend", &error);
             return Err(match error {
                 HttpError::Timeout => Problem::BackendTimeout,
                 HttpError::Connect(_) | HttpError::Broken(_) => Problem::BackendUnreachable,
-                HttpError::TooLarge => Problem::ReplyTooLarge,
+                HttpError::TooLarge(_) => Problem::ReplyTooLarge,
             });
         }
     };

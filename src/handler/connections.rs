@@ -6,23 +6,36 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::contract::{EXPIRY_MARGIN_SECONDS, MAX_CONNECTION_SECONDS, item};
+use crate::contract::{EXPIRY_MARGIN_SECONDS, MAX_CONNECTION_SECONDS, SESSION_INDEX, item};
 
 use super::Call;
-use super::aws::{self, AwsError, Service};
+use super::aws::AwsError;
 use super::error::Problem;
 use super::event::is_session_id;
+use super::table;
 
 /// An item may lie this much further ahead than a new one, for clocks that differ.
 const CLOCK_SLACK_SECONDS: i64 = 60;
 /// More connections than one process sees in the time that it keeps them.
 const MOST_KEPT: usize = 1000;
+/// Most connections of one session that a message goes to.
+const MOST_OF_SESSION: usize = 100;
 
 /// Who a connection is, as the handshake found it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Connection {
     pub(super) session_id: String,
     pub(super) user_id: Option<String>,
+    /// Epoch milliseconds.
+    pub(super) connected_at: Option<u64>,
+    /// Whether large messages travel in parts.
+    pub(super) parts: bool,
+    /// The connection that this one goes on from.
+    pub(super) resumed_from: Option<String>,
+    /// The connection that goes on from this one.
+    pub(super) resumed_by: Option<String>,
+    /// Whether the client was told to connect anew.
+    pub(super) reconnect_told: bool,
     /// Epoch seconds.
     expires_at: i64,
     /// Epoch seconds.
@@ -39,6 +52,10 @@ pub(super) struct New<'a> {
     pub(super) source_ip: Option<&'a str>,
     /// Epoch seconds.
     pub(super) auth_until: Option<i64>,
+    /// Whether large messages travel in parts.
+    pub(super) parts: bool,
+    /// The connection that this one goes on from.
+    pub(super) resumed_from: Option<&'a str>,
 }
 
 impl New<'_> {
@@ -57,6 +74,12 @@ impl New<'_> {
         }
         if let Some(auth_until) = self.auth_until {
             item[item::AUTH_UNTIL] = json!({ "N": auth_until.to_string() });
+        }
+        if self.parts {
+            item[item::PARTS] = json!({ "BOOL": true });
+        }
+        if let Some(resumed_from) = self.resumed_from {
+            item[item::RESUMED_FROM] = json!({ "S": resumed_from });
         }
         item
     }
@@ -77,7 +100,17 @@ impl Connection {
         };
         let session_id = text(item::SESSION_ID).filter(|session| is_session_id(session))?.to_owned();
         let ours = text(item::CONNECTION_ID) == Some(connection_id);
-        ours.then_some(Self { session_id, user_id, expires_at: number(item::EXPIRES_AT)?, auth_until })
+        ours.then_some(Self {
+            session_id,
+            user_id,
+            connected_at: number(item::CONNECTED_AT).and_then(|ms| u64::try_from(ms).ok()),
+            parts: stored[item::PARTS]["BOOL"].as_bool().unwrap_or(false),
+            resumed_from: text(item::RESUMED_FROM).map(str::to_owned),
+            resumed_by: text(item::RESUMED_BY).map(str::to_owned),
+            reconnect_told: stored.get(item::RECONNECT_TOLD_AT).is_some(),
+            expires_at: number(item::EXPIRES_AT)?,
+            auth_until,
+        })
     }
 
     /// Whether messages of this connection may pass at `now`. DynamoDB deletes items days after their time (DynamoDB guide, TTL), so
@@ -97,7 +130,8 @@ impl Connection {
 #[cfg(test)]
 impl Connection {
     pub(super) fn for_tests(session_id: &str) -> Self {
-        Self { session_id: session_id.to_owned(), user_id: None, expires_at: i64::MAX, auth_until: None }
+        let item = json!({ item::CONNECTION_ID: { "S": "c" }, item::SESSION_ID: { "S": session_id }, item::EXPIRES_AT: { "N": "1" } });
+        Self::read(&item, "c").unwrap()
     }
 }
 
@@ -120,30 +154,16 @@ impl Cache {
         known.insert(connection_id.to_owned(), (connection.clone(), now_ms));
     }
 
-    fn forget(&self, connection_id: &str) {
+    pub(super) fn forget(&self, connection_id: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(connection_id);
     }
-}
-
-fn dynamodb<'a>(cx: &'a Call<'_>) -> Service<'a> {
-    Service {
-        endpoint: &cx.settings.aws.dynamodb,
-        name: "dynamodb",
-        target: "DynamoDB_20120810",
-        content_type: "application/x-amz-json-1.0",
-    }
-}
-
-fn key(connection_id: &str) -> Value {
-    json!({ item::CONNECTION_ID: { "S": connection_id } })
 }
 
 /// Stores a new connection. An item that is there already stays as it is, and is an error.
 pub(super) async fn put(cx: &Call<'_>, new: &New<'_>) -> Result<(), AwsError> {
     let item = new.item(cx.now());
     let condition = format!("attribute_not_exists({})", item::CONNECTION_ID);
-    let input = json!({ "TableName": cx.settings.table, "Item": item, "ConditionExpression": condition });
-    match aws::call(cx, &dynamodb(cx), "PutItem", &input).await {
+    match table::call(cx, "PutItem", json!({ "Item": item, "ConditionExpression": condition })).await {
         Ok(_) => Ok(()),
         // An attempt whose answer was lost may have stored it: then what is there is what we wrote.
         Err(error) if error.attempts > 1 && error.cause.is("ConditionalCheckFailedException") => {
@@ -158,8 +178,7 @@ pub(super) async fn put(cx: &Call<'_>, new: &New<'_>) -> Result<(), AwsError> {
 
 /// The item of a connection; null where there is none.
 async fn stored(cx: &Call<'_>, connection_id: &str) -> Result<Value, AwsError> {
-    let input = json!({ "TableName": cx.settings.table, "Key": key(connection_id), "ConsistentRead": true });
-    let mut answer = aws::call(cx, &dynamodb(cx), "GetItem", &input).await?;
+    let mut answer = table::call(cx, "GetItem", json!({ "Key": table::key(connection_id), "ConsistentRead": true })).await?;
     Ok(answer["Item"].take())
 }
 
@@ -187,12 +206,38 @@ pub(super) async fn sender(cx: &Call<'_>, connection_id: &str) -> Result<Connect
 /// Deletes a connection and tells who it was, where that is still known. Failure is logged, and the item then ends by its own time.
 pub(super) async fn delete(cx: &Call<'_>, connection_id: &str) -> Option<Connection> {
     cx.deps.sessions.forget(connection_id);
-    let input = json!({ "TableName": cx.settings.table, "Key": key(connection_id), "ReturnValues": "ALL_OLD" });
-    match aws::call(cx, &dynamodb(cx), "DeleteItem", &input).await {
-        Ok(answer) => Connection::read(&answer["Attributes"], connection_id),
+    match table::take(cx, connection_id).await {
+        Ok(item) => Connection::read(&item, connection_id),
         Err(error) => {
             cx.log().failed("the table of connections", &error);
             None
         }
     }
+}
+
+/// The living connections of a session with their ids, as the index knows them: a new one may be missing for a moment. Failure is logged.
+pub(super) async fn of_session(cx: &Call<'_>, session_id: &str) -> Vec<(String, Connection)> {
+    let input = json!({
+        "IndexName": SESSION_INDEX,
+        "KeyConditionExpression": format!("{} = :session", item::SESSION_ID),
+        "ExpressionAttributeValues": { ":session": { "S": session_id } },
+        "Limit": MOST_OF_SESSION,
+    });
+    let answer = match table::call(cx, "Query", input).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            cx.log().failed("the connections of the session", &error);
+            return Vec::new();
+        }
+    };
+    if answer.get("LastEvaluatedKey").is_some() {
+        cx.log().failed("the connections of the session", &format_args!("more than {MOST_OF_SESSION}: the others get nothing"));
+    }
+    let living = |stored: &Value| {
+        let id = stored[item::CONNECTION_ID]["S"].as_str()?;
+        let connection = Connection::read(stored, id)?;
+        let alive = connection.session_id == session_id && connection.judge(cx.now(), cx.settings.enforce_expiry).is_ok();
+        alive.then(|| (id.to_owned(), connection))
+    };
+    answer["Items"].as_array().into_iter().flatten().filter_map(living).collect()
 }

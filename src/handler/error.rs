@@ -52,8 +52,18 @@ pub(crate) enum Problem {
     BackendError,
     /// An answer that is not JSON.
     BadReply,
-    /// An answer over 128 KB.
+    /// An answer that is larger than what can be sent to this client.
     ReplyTooLarge,
+    /// An answer that could only be sent in parts, which cannot be returned by the function.
+    PartsUnavailable,
+    /// An answer of type `wsfix.push` that is not as described.
+    BadPush,
+    /// A part of a message that is not as described.
+    BadPart,
+    /// The last part of a message came, and others did not.
+    IncompleteMessage,
+    /// A message in parts that is larger than allowed.
+    MessageTooLarge,
 }
 
 impl Problem {
@@ -69,6 +79,11 @@ impl Problem {
             Self::BackendError => "backend_error",
             Self::BadReply => "bad_reply",
             Self::ReplyTooLarge => "reply_too_large",
+            Self::PartsUnavailable => "parts_unavailable",
+            Self::BadPush => "bad_push",
+            Self::BadPart => "bad_part",
+            Self::IncompleteMessage => "incomplete_message",
+            Self::MessageTooLarge => "message_too_large",
         }
     }
 
@@ -82,7 +97,12 @@ impl Problem {
             Self::BackendTimeout => "the backend did not answer in time",
             Self::BackendError => "the backend answered with an error",
             Self::BadReply => "the backend's answer is not JSON",
-            Self::ReplyTooLarge => "the backend's answer is larger than 128 KB",
+            Self::ReplyTooLarge => "the backend's answer is too large for this connection",
+            Self::PartsUnavailable => "the backend's answer needs parts, and replies of this API are single messages",
+            Self::BadPush => "the backend's list of messages is malformed or too long",
+            Self::BadPart => "the part of a message is malformed",
+            Self::IncompleteMessage => "parts of the message did not arrive; send all of it again",
+            Self::MessageTooLarge => "the message in parts is too large",
         }
     }
 

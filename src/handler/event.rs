@@ -23,6 +23,8 @@ pub(crate) struct Event {
     pub(crate) request_id: String,
     /// Epoch milliseconds.
     pub(crate) connected_at: Option<u64>,
+    /// When the event came to the gateway, epoch milliseconds.
+    pub(crate) requested_at: Option<u64>,
     pub(crate) source_ip: Option<String>,
     headers: Vec<(String, String)>,
     query: Vec<(String, String)>,
@@ -52,6 +54,7 @@ impl Event {
             connection_id: text_of(&context["connectionId"]),
             request_id: request_id.unwrap_or_default(),
             connected_at: context["connectedAt"].as_u64(),
+            requested_at: context["requestTimeEpoch"].as_u64(),
             source_ip: text_of(&context["identity"]["sourceIp"]),
             headers: pairs(&event["multiValueHeaders"], &event["headers"]),
             query: pairs(&event["multiValueQueryStringParameters"], &event["queryStringParameters"]),

@@ -9,7 +9,7 @@ use super::connections::{self, New};
 use super::error::Refusal;
 use super::event::{Event, is_session_id};
 use super::settings::{Origins, TokenFrom};
-use super::{keys, status, token};
+use super::{keys, reconnect, status, token};
 
 /// The header with the list of sub-protocols, and with the one that was chosen.
 const SUBPROTOCOL: &str = "Sec-WebSocket-Protocol";
@@ -52,14 +52,22 @@ async fn accept(cx: &Call<'_>, event: &Event, connection_id: &str) -> Result<Str
         return Err(Refusal::Malformed("the token's session has a wrong length or invisible characters"));
     }
 
-    let new = New {
+    let resume = only(event.query(query::RESUME)).map_err(|()| Refusal::Malformed("`resume` stands twice"))?;
+    let mut new = New {
         connection_id,
         session_id,
         user_id: claims.subject.as_deref(),
         connected_at: event.connected_at.unwrap_or_else(|| cx.now_ms()),
         source_ip: event.source_ip.as_deref(),
         auth_until: settings.enforce_expiry.then_some(claims.valid_until),
+        parts: event.query(query::PARTS).any(|value| value == "1"),
+        resumed_from: None,
     };
+    if let Some(old) = resume.filter(|old| is_session_id(old) && *old != connection_id)
+        && reconnect::supersede(cx, old, &new).await
+    {
+        new.resumed_from = Some(old);
+    }
     connections::put(cx, &new).await.map_err(|error| {
         cx.log().failed("the table of connections", &error);
         Refusal::Internal("the connection cannot be stored")

@@ -10,7 +10,7 @@ use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder}
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 
-/// The most that is read of any answer: the largest message of a WebSocket API (API Gateway quotas).
+/// The most that is read of an answer where nothing else is said: the largest message of a WebSocket API (API Gateway quotas).
 pub(crate) const LARGEST_ANSWER: usize = 128 * 1024;
 /// Node's own server closes idle connections after 5 s, and a request that meets the close may not be repeated.
 const BACKEND_IDLE: Duration = Duration::from_secs(4);
@@ -44,8 +44,8 @@ pub(crate) enum HttpError {
     /// The request may have arrived.
     #[error("the connection broke: {0}")]
     Broken(String),
-    #[error("the answer is larger than {LARGEST_ANSWER} bytes")]
-    TooLarge,
+    #[error("the answer is larger than {0} bytes")]
+    TooLarge(usize),
 }
 
 type Pool = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
@@ -76,13 +76,20 @@ impl Pools {
 pub(crate) struct Http(Mutex<Option<Pools>>);
 
 impl Http {
-    /// Sends a request and reads all of the answer, within `limit`. Zero: nothing is sent.
-    pub(crate) async fn send(&self, peer: Peer, request: Request<Full<Bytes>>, limit: Duration, now_ms: u64) -> Result<Answer, HttpError> {
+    /// Sends a request and reads all of the answer, up to `largest` bytes, within `limit`. Zero: nothing is sent.
+    pub(crate) async fn send(
+        &self,
+        peer: Peer,
+        request: Request<Full<Bytes>>,
+        limit: Duration,
+        largest: usize,
+        now_ms: u64,
+    ) -> Result<Answer, HttpError> {
         if limit.is_zero() {
             return Err(HttpError::Timeout);
         }
         let pool = self.pool(peer, now_ms)?;
-        tokio::time::timeout(limit, exchange(&pool, request)).await.map_err(|_| HttpError::Timeout)?
+        tokio::time::timeout(limit, exchange(&pool, request, largest)).await.map_err(|_| HttpError::Timeout)?
     }
 
     fn pool(&self, peer: Peer, now_ms: u64) -> Result<Pool, HttpError> {
@@ -115,17 +122,16 @@ fn connector() -> Result<HttpsConnector<HttpConnector>, rustls::Error> {
     Ok(HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp))
 }
 
-async fn exchange(pool: &Pool, request: Request<Full<Bytes>>) -> Result<Answer, HttpError> {
+async fn exchange(pool: &Pool, request: Request<Full<Bytes>>, largest: usize) -> Result<Answer, HttpError> {
     let response = pool.request(request).await.map_err(|error| {
         let text = chain(&error);
         if error.is_connect() { HttpError::Connect(text) } else { HttpError::Broken(text) }
     })?;
     let status = response.status();
     let error_type = response.headers().get("x-amzn-errortype").and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let body = Limited::new(response.into_body(), LARGEST_ANSWER)
-        .collect()
-        .await
-        .map_err(|error| if error.is::<LengthLimitError>() { HttpError::TooLarge } else { HttpError::Broken(chain(error.as_ref())) })?;
+    let body = Limited::new(response.into_body(), largest).collect().await.map_err(|error| {
+        if error.is::<LengthLimitError>() { HttpError::TooLarge(largest) } else { HttpError::Broken(chain(error.as_ref())) }
+    })?;
     Ok(Answer { status, error_type, body: body.to_bytes() })
 }
 
@@ -141,7 +147,7 @@ mod tests {
     use crate::handler::testing::{Stub, reply};
 
     async fn get(http: &Http, url: &str, limit: Duration, now_ms: u64) -> Result<Answer, HttpError> {
-        http.send(Peer::Backend, Request::get(url).body(Full::default()).unwrap(), limit, now_ms).await
+        http.send(Peer::Backend, Request::get(url).body(Full::default()).unwrap(), limit, LARGEST_ANSWER, now_ms).await
     }
 
     const LONG: Duration = Duration::from_secs(5);
@@ -168,7 +174,7 @@ mod tests {
         let stub = Stub::start(|request| reply(200, &"x".repeat(LARGEST_ANSWER + usize::from(request.path == "/more")))).await;
         let http = Http::default();
         assert_eq!(get(&http, &stub.url(), LONG, 0).await.unwrap().body.len(), LARGEST_ANSWER);
-        assert!(matches!(get(&http, &format!("{}/more", stub.url()), LONG, 0).await, Err(HttpError::TooLarge)));
+        assert!(matches!(get(&http, &format!("{}/more", stub.url()), LONG, 0).await, Err(HttpError::TooLarge(LARGEST_ANSWER))));
     }
 
     #[tokio::test]

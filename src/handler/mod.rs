@@ -14,9 +14,15 @@ mod handshake;
 mod http;
 mod keys;
 mod log;
+mod members;
 mod message;
+mod parts;
+mod push;
+mod reconnect;
 mod reply;
+mod sequence;
 mod settings;
+mod table;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -47,6 +53,8 @@ pub struct Deps {
     sessions: connections::Cache,
     /// Whether the log has said already that replies are denied.
     denial_told: AtomicBool,
+    /// Whether the role lacks `dynamodb:UpdateItem`, which only some things need.
+    updates_denied: AtomicBool,
 }
 
 impl Deps {
@@ -73,6 +81,7 @@ impl Deps {
             keys: keys::Cache::default(),
             sessions: connections::Cache::default(),
             denial_told: AtomicBool::new(false),
+            updates_denied: AtomicBool::new(false),
         }
     }
 }
@@ -93,6 +102,11 @@ impl Call<'_> {
     /// Epoch seconds.
     fn now(&self) -> i64 {
         i64::try_from(self.now_ms() / 1000).unwrap_or(i64::MAX)
+    }
+
+    /// The same for what comes before the reply to a client.
+    fn before_reply(&self) -> Self {
+        Self { deadline: self.deadline.before_reply(), ..*self }
     }
 
     fn log(&self) -> &Log {

@@ -28,6 +28,12 @@ pub(crate) struct Settings {
     pub(crate) reply: Reply,
     /// How long a stored session may be kept in memory.
     pub(crate) session_cache: Duration,
+    /// Whether a client's `seq` comes back in what answers it.
+    pub(crate) sequence: bool,
+    /// Whether clients are told that their connection nears its end.
+    pub(crate) reconnect_notice: bool,
+    /// Most bytes of a message that travels in parts.
+    pub(crate) largest_message: usize,
     pub(crate) aws: AwsSettings,
 }
 
@@ -172,6 +178,9 @@ impl Reader<'_> {
             required: self.flag(env::REQUIRE_ORIGIN, false),
         };
         let session_cache = self.seconds(env::SESSION_CACHE_SECONDS, 0, 0, 900);
+        let sequence = self.switch(env::SEQUENCE, false);
+        let reconnect_notice = self.switch(env::RECONNECT_NOTICE, true);
+        let largest = self.number(env::MAX_MESSAGE_KB, default::MAX_MESSAGE_KB, 128, 4096);
         let backend_timeout = self.seconds(env::BACKEND_TIMEOUT_SECONDS, default::BACKEND_TIMEOUT_SECONDS, 1, 900);
         Some(Settings {
             table: table?,
@@ -185,6 +194,9 @@ impl Reader<'_> {
             origins,
             reply: reply?,
             session_cache,
+            sequence,
+            reconnect_notice,
+            largest_message: usize::try_from(largest).unwrap_or_default() * 1024,
             aws: aws?,
         })
     }
@@ -230,6 +242,15 @@ impl Reader<'_> {
             Some("true") => true,
             Some("false") => false,
             Some(_) => self.refuse(name, "is neither `true` nor `false`").unwrap_or(otherwise),
+        }
+    }
+
+    fn switch(&mut self, name: &str, otherwise: bool) -> bool {
+        match self.text(name).as_deref() {
+            None => otherwise,
+            Some("on") => true,
+            Some("off") => false,
+            Some(_) => self.refuse(name, "is neither `on` nor `off`").unwrap_or(otherwise),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Servers on loopback that stand for AWS and for a backend, and what a test needs to run the handler against them.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -160,21 +161,23 @@ async fn read(stream: &mut BufReader<TcpStream>) -> Option<Seen> {
 
 /// DynamoDB's items by connection, and `@connections`, in as much as the handler calls them.
 #[derive(Clone, Default)]
-pub(crate) struct Cloud(Arc<Mutex<HashMap<String, Value>>>);
+pub(crate) struct Cloud {
+    items: Arc<Mutex<HashMap<String, Value>>>,
+    /// What is answered instead, by the operation or a part of the path.
+    refusals: Arc<Mutex<Vec<(String, Reply)>>>,
+}
 
 impl Cloud {
     pub(crate) fn answer(&self, seen: &Seen) -> Reply {
-        let mut items = self.0.lock().unwrap();
+        let refusals = self.refusals.lock().unwrap();
+        if let Some((_, refusal)) = refusals.iter().find(|(what, _)| seen.operation() == what || seen.path.contains(what)) {
+            return refusal.clone();
+        }
+        let mut items = self.items.lock().unwrap();
         let input: Value = serde_json::from_str(&seen.body).unwrap_or_default();
         let key = |part: &str| input[part]["connectionId"]["S"].as_str().unwrap_or_default().to_owned();
         match seen.operation() {
-            "PutItem" if items.contains_key(&key("Item")) => {
-                assert_eq!(input["ConditionExpression"], "attribute_not_exists(connectionId)");
-                reply(
-                    400,
-                    r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"The conditional request failed"}"#,
-                )
-            }
+            "PutItem" if !holds(&input, items.get(&key("Item"))) => refused_condition(),
             "PutItem" => {
                 items.insert(key("Item"), input["Item"].clone());
                 reply(200, "{}")
@@ -182,6 +185,17 @@ impl Cloud {
             "GetItem" => {
                 assert_eq!(input["ConsistentRead"], true);
                 reply(200, &items.get(&key("Key")).map_or_else(|| "{}".to_owned(), |item| json!({ "Item": item }).to_string()))
+            }
+            "UpdateItem" if !holds(&input, items.get(&key("Key"))) => refused_condition(),
+            "UpdateItem" => {
+                let (name, value) = input["UpdateExpression"].as_str().unwrap().strip_prefix("SET ").unwrap().split_once(" = ").unwrap();
+                items.get_mut(&key("Key")).unwrap()[name] = input["ExpressionAttributeValues"][value].clone();
+                reply(200, "{}")
+            }
+            "Query" => {
+                assert_eq!(input["KeyConditionExpression"], "sessionId = :session");
+                let found = items.values().filter(|item| item["sessionId"] == input["ExpressionAttributeValues"][":session"]);
+                reply(200, &json!({ "Items": found.collect::<Vec<_>>() }).to_string())
             }
             "DeleteItem" => {
                 assert_eq!(input["ReturnValues"], "ALL_OLD");
@@ -198,12 +212,58 @@ impl Cloud {
     }
 
     pub(crate) fn item(&self, connection_id: &str) -> Option<Value> {
-        self.0.lock().unwrap().get(connection_id).cloned()
+        self.items.lock().unwrap().get(connection_id).cloned()
     }
 
     pub(crate) fn store(&self, connection_id: &str, item: Value) {
-        self.0.lock().unwrap().insert(connection_id.to_owned(), item);
+        self.items.lock().unwrap().insert(connection_id.to_owned(), item);
     }
+
+    /// Deletes an item behind the handler's back.
+    pub(crate) fn forget(&self, connection_id: &str) {
+        self.items.lock().unwrap().remove(connection_id);
+    }
+
+    /// The ids of all items, sorted.
+    pub(crate) fn ids(&self) -> Vec<String> {
+        let mut ids: Vec<_> = self.items.lock().unwrap().keys().cloned().collect();
+        ids.sort();
+        ids
+    }
+
+    /// Answers an operation, or requests with `what` in their path, otherwise.
+    pub(crate) fn refuse(&self, what: &str, answer: Reply) {
+        self.refusals.lock().unwrap().push((what.to_owned(), answer));
+    }
+}
+
+/// Whether an item fits a condition: terms of the few kinds that the handler writes, joined by AND.
+fn holds(input: &Value, item: Option<&Value>) -> bool {
+    let stored = |name: &str| item.and_then(|item| item.get(name));
+    let value = |name: &str| &input["ExpressionAttributeValues"][name];
+    let number = |value: &Value| value["N"].as_str().unwrap().parse::<i64>().unwrap();
+    let condition = input["ConditionExpression"].as_str().unwrap_or_default();
+    condition.split(" AND ").filter(|term| !term.is_empty()).all(|term| {
+        let named = |function: &str| term.strip_prefix(function)?.strip_prefix('(')?.strip_suffix(')');
+        if let Some(name) = named("attribute_exists") {
+            stored(name).is_some()
+        } else if let Some(name) = named("attribute_not_exists") {
+            stored(name).is_none()
+        } else if let Some((name, other)) = term.split_once(" = ") {
+            stored(name) == Some(value(other))
+        } else if let Some((name, other)) = term.split_once(" > ") {
+            stored(name).is_some_and(|stored| number(stored) > number(value(other)))
+        } else {
+            panic!("a condition that the stub does not know: {term}")
+        }
+    })
+}
+
+fn refused_condition() -> Reply {
+    reply(
+        400,
+        r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"The conditional request failed"}"#,
+    )
 }
 
 /// The connection of the recorded events.
@@ -252,10 +312,12 @@ pub(crate) const NOW_MS: u64 = 1_700_000_000_000;
 pub(crate) const DEADLINE_MS: u64 = NOW_MS + 28_000;
 pub(crate) const SECRET: &str = "a secret of at least thirty-two bytes";
 
-/// The handler with an environment of its own, and what it logs.
+/// The handler with an environment of its own, and what it logs. When it goes, the log is searched for everything secret.
 pub(crate) struct Bench {
     pub(crate) deps: Deps,
     lines: Arc<Mutex<Vec<String>>>,
+    clock: Arc<AtomicU64>,
+    secrets: Vec<String>,
 }
 
 impl Bench {
@@ -275,22 +337,78 @@ impl Bench {
             ("WSFIX_MANAGEMENT_URL", &management),
         ];
         variables.extend(usual.iter().chain(changes).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        let lines = Arc::new(Mutex::new(Vec::new()));
-        let sink = Arc::clone(&lines);
+        let secret = ["JWT_SECRET", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "WSFIX_SIGNING_KEY"].map(|name| variables.get(name));
+        let secrets =
+            secret.iter().flatten().flat_map(|value| value.split(',')).filter(|value| !value.is_empty()).map(str::to_owned).collect();
+        let (lines, clock) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicU64::new(NOW_MS)));
+        let (sink, hand) = (Arc::clone(&lines), Arc::clone(&clock));
         let deps = Deps::new(
             move |name| variables.get(name).filter(|value| !value.is_empty()).cloned(),
-            || NOW_MS,
+            move || hand.load(Ordering::SeqCst),
             move |line| sink.lock().unwrap().push(line.to_owned()),
         );
-        Self { deps, lines }
+        Self { deps, lines, clock, secrets }
     }
 
+    /// Handles an event within a function's usual time limit.
     pub(crate) async fn handle(&self, event: &Value) -> Value {
-        super::handle(&event.to_string(), DEADLINE_MS, &self.deps).await
+        self.handle_within(event, DEADLINE_MS - NOW_MS).await
+    }
+
+    /// Handles an event within some milliseconds.
+    pub(crate) async fn handle_within(&self, event: &Value, limit_ms: u64) -> Value {
+        super::handle(&event.to_string(), self.clock.load(Ordering::SeqCst) + limit_ms, &self.deps).await
+    }
+
+    /// Lets time pass.
+    pub(crate) fn pass(&self, ms: u64) {
+        self.clock.fetch_add(ms, Ordering::SeqCst);
     }
 
     /// All lines so far.
     pub(crate) fn log(&self) -> String {
         self.lines.lock().unwrap().join("\n")
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let log = self.log();
+        if !std::thread::panicking() {
+            // Every JWT begins with the base64 of `{"`.
+            assert!(!log.contains("eyJ"), "a token is in the log: {log}");
+            assert!(self.secrets.iter().all(|secret| !log.contains(secret)), "a secret is in the log: {log}");
+        }
+    }
+}
+
+/// The handler between a table with `@connections` and a backend.
+pub(crate) struct Scene {
+    pub(crate) cloud: Cloud,
+    pub(crate) aws: Stub,
+    pub(crate) backend: Stub,
+    pub(crate) bench: Bench,
+}
+
+impl Scene {
+    /// The recorded connection is stored; the backend's paths begin with `/base`.
+    pub(crate) async fn start(changes: &[(&str, &str)], backend: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+        let cloud = Cloud::default();
+        cloud.store(ID, item());
+        let (aws, backend) = (cloud.start().await, Stub::start(backend).await);
+        let bench = Bench::new(&aws.url(), &format!("{}/base", backend.url()), changes);
+        Self { cloud, aws, backend, bench }
+    }
+
+    /// What the client of a connection got; the id is one without characters that a path encodes, but for `=`.
+    pub(crate) fn sent_to(&self, connection_id: &str) -> Vec<String> {
+        let path = format!("/prod/@connections/{}", connection_id.replace('=', "%3D"));
+        self.aws.requests().into_iter().filter(|seen| seen.path == path).map(|seen| seen.body).collect()
+    }
+
+    /// The operations on the table so far.
+    pub(crate) fn table_calls(&self) -> Vec<String> {
+        let operations = self.aws.requests().iter().map(|seen| seen.operation().to_owned()).collect::<Vec<_>>();
+        operations.into_iter().filter(|operation| !operation.is_empty()).collect()
     }
 }

@@ -98,7 +98,7 @@ fn nothing_but_the_needed_gives_the_defaults() {
          burst: 100 }, message_throttle: Throttle { rate: 500, burst: 1000 } }, log_retention_days: 14, reply: Auto, backend_url: \
          Some(\"https://backend.example\"), backend_timeout_seconds: 20, jwt: Jwt { secret: Some(Value(****)), session_claim: None, \
          issuer: None, audience: None, leeway_seconds: 30, enforce_expiry: true, token_from: [Query, Subprotocol] }, signing_key: None, allowed_origins: [], \
-         require_origin: false, session_cache_seconds: 0, tags: {} }"
+         require_origin: false, session_cache_seconds: 0, sequence: false, reconnect_notice: true, max_message_kb: 1024, tags: {} }"
     );
 }
 

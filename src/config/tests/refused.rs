@@ -92,6 +92,8 @@ fn impossible_values_are_refused() {
         ("allowed_origins: [https://a.example/]\n", &["write `https://a.example`"]),
         ("require_origin: yes\n", &["must be true or false, this is `yes`"]),
         ("session_cache_seconds: -1\n", &["cannot be -1"]),
+        ("sequence: yes\n", &["`sequence`", "`yes`", "on", "off"]),
+        ("max_message_kb: 64\n", &["cannot be 64", "from 128 to 4096"]),
         ("tags: { aws:x: y }\n", &["belongs to AWS"]),
         ("tags: { wsfix:stack: y }\n", &["the stack's name is set with `stack`"]),
         ("tags: { a: \"<b>\" }\n", &["cannot have this value"]),

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::handler::testing::{Bench, Cloud, ID, NOW, Reply, Seen, Stub, item, message_event, reply};
+use crate::handler::testing::{Bench, Cloud, ID, NOW, Reply as StubReply, Scene, Seen, Stub, item, message_event, reply};
 
 const TEXT: &str = r#"{"action":"sendMessage","type":"command","command":"ls -la"}"#;
 
@@ -31,17 +31,16 @@ async fn try_with(
     changes: &[(&str, &str)],
     stored: Option<Value>,
     event: Value,
-    backend: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
+    backend: impl Fn(&Seen) -> StubReply + Send + Sync + 'static,
 ) -> Tried {
-    let cloud = Cloud::default();
+    let scene = Scene::start(changes, backend).await;
+    scene.cloud.forget(ID);
     if let Some(stored) = stored {
-        cloud.store(ID, stored);
+        scene.cloud.store(ID, stored);
     }
-    let (aws, backend) = (cloud.start().await, Stub::start(backend).await);
-    let bench = Bench::new(&aws.url(), &format!("{}/base", backend.url()), changes);
-    let answer = bench.handle(&event).await;
-    let posts = aws.requests().into_iter().filter(|seen| seen.path == "/prod/@connections/R1kmxc2VNjMCFIA%3D");
-    Tried { answer, forwarded: backend.requests(), sent: posts.map(|seen| seen.body).collect(), cloud, log: bench.log() }
+    let answer = scene.bench.handle(&event).await;
+    let (forwarded, sent, log) = (scene.backend.requests(), scene.sent_to(ID), scene.bench.log());
+    Tried { answer, forwarded, sent, cloud: scene.cloud, log }
 }
 
 async fn answered(body: &'static str) -> Tried {
@@ -208,9 +207,9 @@ async fn a_slow_backend_is_given_up_in_time_for_the_reply() {
     let backend = Stub::start(|_| reply(200, "{}").after(std::time::Duration::from_secs(30))).await;
     let bench = Bench::new(&aws.url(), &backend.url(), &[]);
     let started = std::time::Instant::now();
-    // 2.3 s: 0.3 s for the backend after what is kept for the reply and the answer.
-    let answer = crate::handler::handle(&message_event(TEXT).to_string(), crate::handler::testing::NOW_MS + 2300, &bench.deps).await;
-    assert!(started.elapsed() < std::time::Duration::from_millis(1500), "{:?}", started.elapsed());
+    // 1 s: 0.45 s for the backend after what is kept for the reply and the answer.
+    let answer = crate::handler::handle(&message_event(TEXT).to_string(), crate::handler::testing::NOW_MS + 1000, &bench.deps).await;
+    assert!(started.elapsed() < std::time::Duration::from_millis(700), "{:?}", started.elapsed());
     assert_eq!(answer["statusCode"], 200);
     assert!(aws.requests().last().unwrap().body.contains("backend_timeout"));
     assert_eq!(backend.requests().len(), 1);
@@ -219,14 +218,55 @@ async fn a_slow_backend_is_given_up_in_time_for_the_reply() {
 #[tokio::test]
 async fn the_table_is_asked_for_every_message_unless_configured() {
     for (seconds, reads) in [("0", 2), ("60", 1)] {
-        let cloud = Cloud::default();
-        cloud.store(ID, item());
-        let (aws, backend) = (cloud.start().await, Stub::start(|_| reply(204, "")).await);
-        let bench = Bench::new(&aws.url(), &backend.url(), &[("WSFIX_SESSION_CACHE_SECONDS", seconds)]);
-        bench.handle(&message_event(TEXT)).await;
-        bench.handle(&message_event(TEXT)).await;
-        assert_eq!((aws.requests().len(), backend.requests().len()), (reads, 2));
+        let scene = Scene::start(&[("WSFIX_SESSION_CACHE_SECONDS", seconds)], |_| reply(204, "")).await;
+        scene.bench.handle(&message_event(TEXT)).await;
+        scene.bench.handle(&message_event(TEXT)).await;
+        assert_eq!((scene.aws.requests().len(), scene.backend.requests().len()), (reads, 2));
     }
+}
+
+#[tokio::test]
+async fn a_remembered_session_outlives_its_item_by_its_seconds_and_no_longer() {
+    let scene = Scene::start(&[("WSFIX_SESSION_CACHE_SECONDS", "60")], |_| reply(204, "")).await;
+    scene.bench.handle(&message_event(TEXT)).await;
+    scene.cloud.forget(ID);
+    scene.bench.pass(59_999);
+    scene.bench.handle(&message_event(TEXT)).await;
+    assert_eq!((scene.backend.requests().len(), scene.sent_to(ID).len()), (2, 0));
+    scene.bench.pass(1);
+    scene.bench.handle(&message_event(TEXT)).await;
+    assert_eq!(scene.backend.requests().len(), 2);
+    assert!(scene.sent_to(ID)[0].contains("unknown_connection"));
+    // A refusal is not remembered.
+    scene.cloud.store(ID, item());
+    scene.bench.handle(&message_event(TEXT)).await;
+    assert_eq!(scene.backend.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn a_remembered_session_ends_with_its_token_its_time_and_its_connection() {
+    let remembering = [("WSFIX_SESSION_CACHE_SECONDS", "900")];
+    for (passed, code) in [(300_000, "auth_expired"), (899_000, "auth_expired")] {
+        let scene = Scene::start(&remembering, |_| reply(204, "")).await;
+        scene.bench.handle(&message_event(TEXT)).await;
+        scene.bench.pass(passed);
+        scene.bench.handle(&message_event(TEXT)).await;
+        assert!(scene.sent_to(ID)[0].contains(code), "{:?}", scene.sent_to(ID));
+        assert_eq!(scene.table_calls(), ["GetItem"]);
+    }
+    let scene = Scene::start(&remembering, |_| reply(204, "")).await;
+    scene.bench.handle(&message_event(TEXT)).await;
+    scene.bench.handle(&crate::handler::testing::disconnect_event()).await;
+    scene.bench.handle(&message_event(TEXT)).await;
+    assert!(scene.sent_to(ID)[0].contains("unknown_connection"));
+    let gone = Scene::start(&remembering, |_| reply(200, "{}")).await;
+    gone.cloud.refuse("@connections", reply(410, ""));
+    gone.bench.handle(&message_event(TEXT)).await;
+    gone.bench.handle(&message_event(TEXT)).await;
+    assert_eq!(
+        (gone.backend.requests().len(), &gone.table_calls()[..3]),
+        (1, &["GetItem".into(), "DeleteItem".into(), "GetItem".into()][..])
+    );
 }
 
 #[tokio::test]
@@ -242,14 +282,15 @@ async fn a_failing_table_forwards_nothing() {
 proptest! {
     /// Whatever the client says, a reader that goes by the last name, the first or either case finds our three values.
     #[test]
-    fn names_of_ours_stand_once(members in proptest::collection::vec(("[a-zA-Z_ſK]{0,6}|(?i:connectionid|sessionid|userid)", "[a-z]{0,5}"), 0..8)) {
+    fn names_of_ours_stand_once(members in proptest::collection::vec(("[a-zA-Z_ſK]{0,6}|(?i:connectionid|sessionid|userid|resumedfrom)", "[a-z]{0,5}"), 0..8)) {
         let text = format!("{{{}}}", members.iter().map(|(name, value)| member(name, &Value::from(value.as_str()).to_string())).collect::<Vec<_>>().join(","));
         let connection = Connection::for_tests("s1");
-        let body = Message::read(&text).unwrap().addressed(ID, &connection);
-        let names = Message::read(&body).unwrap().0.into_iter().map(|(name, _)| name.to_lowercase()).collect::<Vec<_>>();
+        let body = addressed(&Members::read(&text).unwrap(), ID, &connection);
+        let names = Members::read(&body).unwrap().0.into_iter().map(|(name, _)| name.to_lowercase()).collect::<Vec<_>>();
         for name in ["connectionid", "sessionid", "userid"] {
             prop_assert_eq!(names.iter().filter(|found| *found == name).count(), 1);
         }
+        prop_assert!(!names.contains(&"resumedfrom".to_owned()));
         prop_assert_eq!(&serde_json::from_str::<Value>(&body).unwrap()["sessionId"], "s1");
     }
 }

@@ -2,7 +2,13 @@ use std::sync::atomic::AtomicUsize;
 
 use super::*;
 use crate::handler::Deadline;
+use crate::handler::settings::Reply;
 use crate::handler::testing::{Bench, Cloud, DEADLINE_MS, ID, NOW_MS, Reply as StubReply, Stub, item, reply};
+
+async fn send(cx: &Call<'_>, connection_id: &str, text: &str) {
+    let Reply::ManagementApi(base) = &cx.settings.reply else { panic!("no management API") };
+    deliver(cx, base, &Client { connection_id, parts: false }, "req=", std::iter::once(text)).await;
+}
 
 /// Sends a reply to an `@connections` that answers with what `posts` makes of the number of the post.
 async fn send_to(posts: impl Fn(usize) -> StubReply + Send + Sync + 'static, deadline_ms: u64) -> (Bench, Stub, Cloud) {
@@ -18,7 +24,7 @@ async fn send_to(posts: impl Fn(usize) -> StubReply + Send + Sync + 'static, dea
     let bench = Bench::new(&aws.url(), "https://backend.example", &[]);
     let Ok(settings) = &bench.deps.settings else { panic!("wrong settings") };
     let cx = Call { deps: &bench.deps, settings, deadline: Deadline::new(deadline_ms, NOW_MS) };
-    assert_eq!(send(&cx, ID, "req=", "{\"type\":\"output\"}".to_owned()).await, json!({ "statusCode": 200 }));
+    send(&cx, ID, "{\"type\":\"output\"}").await;
     (bench, aws, cloud)
 }
 
@@ -47,7 +53,7 @@ async fn a_denial_is_explained_once() {
     let (bench, aws, cloud) = send_to(move |_| denied(), DEADLINE_MS).await;
     let Ok(settings) = &bench.deps.settings else { panic!("wrong settings") };
     let cx = Call { deps: &bench.deps, settings, deadline: Deadline::new(DEADLINE_MS, NOW_MS) };
-    send(&cx, ID, "req=", "{}".to_owned()).await;
+    send(&cx, ID, "{}").await;
     assert_eq!(aws.requests().len(), 2);
     assert!(cloud.item(ID).is_some());
     let log = bench.log();
@@ -77,7 +83,7 @@ async fn ids_cannot_leave_their_place_in_the_path() {
     let Ok(settings) = &bench.deps.settings else { panic!("wrong settings") };
     let cx = Call { deps: &bench.deps, settings, deadline: Deadline::new(DEADLINE_MS, NOW_MS) };
     for (id, path) in [("..", "%2E%2E"), ("a/b?c#d", "a%2Fb%3Fc%23d"), ("é\r\n", "%C3%A9%0D%0A"), ("a+/=", "a%2B%2F%3D")] {
-        send(&cx, id, "req=", "{}".to_owned()).await;
+        send(&cx, id, "{}").await;
         assert_eq!(aws.requests().last().unwrap().path, format!("/prod/@connections/{path}"));
     }
 }

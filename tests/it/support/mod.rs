@@ -182,6 +182,9 @@ fn config(cloud: &Cloud, handler: PathBuf) -> Config {
         allowed_origins: Vec::new(),
         require_origin: false,
         session_cache_seconds: 0,
+        sequence: false,
+        reconnect_notice: true,
+        max_message_kb: 1024,
         tags: BTreeMap::from([("team".to_owned(), "terminals".to_owned())]),
     }
 }
