@@ -2,7 +2,7 @@
 
 use super::{Group, Need, Phase, Row, Scope};
 use crate::config::Reply;
-use crate::contract::env;
+use crate::contract::{SESSION_INDEX, env};
 
 /// What the handler does with the table, with `@connections`, with its log and with the store of its key, and nothing else.
 ///
@@ -24,6 +24,13 @@ fn items(scope: Scope<'_>) -> Vec<Need> {
             .needed("finds the session of a connection, for every message", "every message is answered with an error"),
         row("dynamodb:DeleteItem", &["DeleteItem"])
             .needed("forgets a connection that is closed", "items of closed connections stay until they expire"),
+        row("dynamodb:UpdateItem", &["UpdateItem"]).optional(
+            "notes that a connection nears its end, and which one goes on from it",
+            "clients are not told to connect anew in time",
+        ),
+        Row::new(Group::Items, Phase::Serve, "dynamodb:Query", &["Query"])
+            .on(format!("{table}/index/{SESSION_INDEX}"))
+            .optional("finds the connections of a session", "the backend's messages for a whole session reach the sender alone"),
     ]
 }
 

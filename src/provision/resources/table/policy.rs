@@ -19,7 +19,7 @@ pub(crate) fn document(stack: &str, role: &str, table: &str) -> Value {
                 "Sid": format!("{SID}{}", escape(stack)),
                 "Effect": "Allow",
                 "Principal": { "AWS": role },
-                "Action": ["dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:DeleteItem"],
+                "Action": ["dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:DeleteItem", "dynamodb:UpdateItem"],
                 "Resource": table,
             },
             {
@@ -100,12 +100,12 @@ mod tests {
     const TABLE: &str = "arn:aws:dynamodb:eu-west-1:111122223333:table/t";
 
     #[test]
-    fn the_policy_gives_one_role_four_actions() {
+    fn the_policy_gives_one_role_five_actions() {
         let words = words(&document("terminal", ROLE, TABLE));
         assert_eq!(
             words,
             format!(
-                "WsfixStackterminal Allow {ROLE} dynamodb:DeleteItem,dynamodb:GetItem,dynamodb:PutItem on {TABLE}; \
+                "WsfixStackterminal Allow {ROLE} dynamodb:DeleteItem,dynamodb:GetItem,dynamodb:PutItem,dynamodb:UpdateItem on {TABLE}; \
                  WsfixStackterminalZIndex Allow {ROLE} dynamodb:Query on {TABLE}/index/SessionIdIndex"
             )
         );
@@ -120,7 +120,7 @@ mod tests {
         }
         other["Statement"][0]["Action"] = json!(["dynamodb:Query"]);
         other["Statement"][1]["Principal"]["AWS"] = json!([ROLE]);
-        other["Statement"][1]["Action"] = json!(["dynamodb:GetItem", "dynamodb:DeleteItem", "dynamodb:PutItem"]);
+        other["Statement"][1]["Action"] = json!(["dynamodb:UpdateItem", "dynamodb:GetItem", "dynamodb:DeleteItem", "dynamodb:PutItem"]);
         assert_eq!(words(&other), words(&ours));
         let mut wider = ours.clone();
         wider["Statement"][0]["Action"] = json!("dynamodb:*");
