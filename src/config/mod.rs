@@ -91,6 +91,8 @@ pub struct Keys {
     pub access_key_id: String,
     /// Its secret half.
     pub secret_access_key: Secret,
+    /// Of temporary credentials.
+    pub session_token: Option<Secret>,
 }
 
 /// The Lambda function.

@@ -67,7 +67,8 @@ async fn sdk_config(connection: &Connection) -> SdkConfig {
     }
     if let Some(keys) = &connection.keys {
         let secret = keys.secret_access_key.expose();
-        let credentials = Credentials::new(&keys.access_key_id, secret, None, None, "given by the caller");
+        let token = keys.session_token.as_ref().map(|token| token.expose().to_owned());
+        let credentials = Credentials::new(&keys.access_key_id, secret, token, None, "given by the caller");
         loader = loader.credentials_provider(SharedCredentialsProvider::new(credentials));
     }
     loader.load().await

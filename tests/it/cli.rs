@@ -95,6 +95,7 @@ fn a_reader_that_goes_away_is_no_error_and_a_full_disk_is_one() {
 fn dev_says_what_keeps_it_from_starting() {
     let tool = Tool::new();
     tool.run(&["dev", "--once", "--endpoint-url", "http://127.0.0.1:1"]).says(2, &["--endpoint-url has no meaning for `dev`"]);
+    tool.run(&["dev", "--account", "weak"]).says(2, &["no account `weak`", "  weak-role  ", "  default  "]);
     tool.run(&["dev", "--once", "--account", "missing.yaml"]).says(2, &["missing.yaml", "No such file"]);
     tool.file("account.yaml", "account: \"111122223333\"\nuserz: []\n");
     tool.run(&["dev", "--once", "--account", "account.yaml"]).says(2, &["account.yaml:2:", "userz"]);

@@ -5,13 +5,17 @@ mod setup;
 mod table;
 mod tour;
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use clap::builder::{PossibleValue, TypedValueParser};
 use serde_json::json;
 
 use crate::local::LogLine;
+use crate::local::account::built_in;
+use crate::secret::Secret;
 
 use super::error::Error;
 use super::exit::Exit;
@@ -34,7 +38,9 @@ The role `lambda_basic_execution` of the built-in account may only write logs: t
 Examples:
   wsfix dev --once
   wsfix dev --backend-url http://127.0.0.1:3000 --route resize
-  wsfix dev --existing-role websocket-handler-role --port 0")]
+  wsfix dev --existing-role websocket-handler-role --port 0
+  wsfix dev --once --account assumed-role
+")]
 pub(crate) struct DevArgs {
     /// Goes through a tour with a WebSocket client, prints a checklist, and ends: 0 all passed, 3 a check failed
     #[arg(long)]
@@ -44,8 +50,8 @@ pub(crate) struct DevArgs {
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
 
-    /// Who exists in the local account, and what they may do: a YAML file
-    #[arg(long, value_name = "FILE")]
+    /// Who exists in the local account, and what they may do: one that comes with wsfix, or a YAML file
+    #[arg(long, value_name = "NAME|FILE", value_parser = AccountName, hide_possible_values = true, long_help = about_accounts())]
     account: Option<PathBuf>,
 
     /// How many times faster AWS's own delays and limits pass
@@ -58,6 +64,26 @@ pub(crate) struct DevArgs {
 
     #[command(flatten)]
     stack: StackArgs,
+}
+
+fn about_accounts() -> String {
+    format!("Who exists in the local account, and what they may do: a YAML file, or one that comes with wsfix ({})", built_in::names())
+}
+
+/// Takes any text, and offers the names of the accounts that come with the tool to shells that complete.
+#[derive(Clone)]
+struct AccountName;
+
+impl TypedValueParser for AccountName {
+    type Value = PathBuf;
+
+    fn parse_ref(&self, _: &clap::Command, _: Option<&clap::Arg>, value: &OsStr) -> Result<PathBuf, clap::Error> {
+        Ok(PathBuf::from(value))
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(built_in::ALL.iter().map(|account| PossibleValue::new(account.name).help(account.about()))))
+    }
 }
 
 fn speed(text: &str) -> Result<f64, String> {
@@ -134,8 +160,11 @@ fn introduction(session: &Session, paint: Paint) -> String {
         ("AWS_REGION", cloud.region()),
         ("AWS_ACCESS_KEY_ID", &keys.access_key_id),
         ("AWS_SECRET_ACCESS_KEY", keys.secret_access_key.expose()),
+        ("AWS_SESSION_TOKEN", keys.session_token.as_ref().map_or("", Secret::expose)),
     ] {
-        let _ = writeln!(text, "  export {name}={value}");
+        if !value.is_empty() {
+            let _ = writeln!(text, "  export {name}={value}");
+        }
     }
     let _ = writeln!(text, "\nCtrl-C ends it. What the handler logs:");
     text
@@ -150,8 +179,9 @@ fn document(session: &Session, started: Instant) -> serde_json::Value {
         "region": cloud.region(),
         "access_key_id": keys.access_key_id,
         "secret_access_key": keys.secret_access_key.expose(),
+        "session_token": keys.session_token.as_ref().map(Secret::expose),
         "session_id": session_id,
-        "token": token.as_ref().map(crate::secret::Secret::expose),
+        "token": token.as_ref().map(Secret::expose),
         "backend_url": session.backend_url(),
         "outputs": outputs,
         "seconds": super::style::seconds(started.elapsed()),

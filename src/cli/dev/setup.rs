@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -20,7 +20,7 @@ use crate::cli::settings::tell;
 use crate::cli::style;
 use crate::cli::ui::Ui;
 use crate::config::{self, Config, Keys, Purpose, SecretSource, Sources};
-use crate::local::account::{Account, AccountError, Owner};
+use crate::local::account::{Account, built_in};
 use crate::local::backend::{self, Backend};
 use crate::local::{self, Cloud, LogLine, StartError, page};
 use crate::provision::progress::{Event, Reporter};
@@ -38,8 +38,8 @@ const SIGNING_KEY: &str = "WSFIX_DEV_SIGNING_KEY";
 const TOKEN_SECONDS: i64 = 12 * 60 * 60;
 /// The session that the token is for.
 const SESSION: &str = "dev";
-/// The role that shows that a weak one is enough.
-const WEAK_ROLE: &str = "lambda_basic_execution";
+/// An account file to start from.
+const TEMPLATE: &str = "`templates/accounts/default.yaml` in the repository is an account file to start from";
 
 /// Everything that is known before anything starts.
 pub(super) struct Setup {
@@ -62,7 +62,7 @@ impl Setup {
             }
         }
         let account = match &args.account {
-            Some(file) => Account::load(file).map_err(unreadable)?,
+            Some(named) => account(named)?,
             None => Account::built_in(),
         };
         let keys = keys_of(&account)?;
@@ -74,9 +74,7 @@ impl Setup {
         flags.architecture.get_or_insert_with(host_architecture);
         flags.jwt_secret.get_or_insert_with(|| format!("env:{JWT_SECRET}"));
         flags.signing_key.get_or_insert_with(|| format!("env:{SIGNING_KEY}"));
-        if args.account.is_none() {
-            flags.existing_role.get_or_insert_with(|| WEAK_ROLE.to_owned());
-        }
+        flags.existing_role.get_or_insert_with(|| account.role.clone());
         let (jwt_secret, signing_key) = (random()?, random()?);
         let environment = |name: &str| match name {
             JWT_SECRET => Some(OsString::from(&jwt_secret)),
@@ -265,23 +263,40 @@ fn host_architecture() -> String {
     if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }.to_owned()
 }
 
-/// The keys of the user who provisions: `dev`, else the first who has some.
-fn keys_of(account: &Account) -> Result<Keys, Error> {
-    let user = |owner: &Owner| match owner {
-        Owner::User(arn) => Some(arn.ends_with("/dev")),
-        Owner::Session { .. } | Owner::Root => None,
-    };
-    let users = || account.keys.iter().filter(|key| user(&key.owner).is_some());
-    let key = users().find(|key| user(&key.owner) == Some(true)).or_else(|| users().next());
-    let key = key.ok_or_else(|| {
-        Error::usage("the account file has no user with an access key", "`dev` signs its calls as a user: give one a key")
-    })?;
-    Ok(Keys { access_key_id: key.access_key_id.clone(), secret_access_key: Secret::new(key.secret_access_key.clone()) })
+/// The accounts that come with the tool, each in a line of its own.
+fn accounts() -> String {
+    built_in::ALL.iter().map(|account| format!("\n  {:22}  {}", account.name, account.about())).collect()
 }
 
-fn unreadable(error: AccountError) -> Error {
-    let because = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
-    Error::usage(format!("{error}{because}"), "`templates/accounts/default.yaml` in the repository is an account file to start from")
+/// The account that comes with the tool by this name, or the one of this file.
+fn account(named: &Path) -> Result<Account, Error> {
+    if let Some(account) = named.to_str().and_then(Account::of) {
+        return Ok(account);
+    }
+    // A word alone is a name; what looks like a file is one, whether it is there or not.
+    if named.components().count() == 1 && named.extension().is_none() && !named.exists() {
+        let what = format!("there is no account `{}`, and no such file", named.display());
+        return Err(Error::usage(what, format!("name a file, or one of these:{}", accounts())));
+    }
+    Account::load(named).map_err(|error| {
+        let because = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
+        Error::usage(format!("{error}{because}"), TEMPLATE)
+    })
+}
+
+/// The keys of who provisions.
+fn keys_of(account: &Account) -> Result<Keys, Error> {
+    let key = account.caller_key().ok_or_else(|| {
+        Error::usage(
+            "the account file has no user with an access key",
+            "`dev` signs its calls as a user: give one a key, or name a `caller`",
+        )
+    })?;
+    Ok(Keys {
+        access_key_id: key.access_key_id.clone(),
+        secret_access_key: Secret::new(key.secret_access_key.clone()),
+        session_token: key.session_token.clone().map(Secret::new),
+    })
 }
 
 fn not_started(error: &StartError) -> Error {

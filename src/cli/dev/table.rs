@@ -18,13 +18,15 @@ pub(super) struct Connections {
 
 impl Connections {
     pub(super) fn of(session: &Session) -> Self {
-        let secret = session.keys.secret_access_key.expose();
+        let keys = &session.keys;
+        let token = keys.session_token.as_ref().map(|token| token.expose().to_owned());
+        let credentials = Credentials::new(&keys.access_key_id, keys.secret_access_key.expose(), token, None, "local cloud");
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .http_client(aws_smithy_http_client::Builder::new().build_http())
             .region(Region::new(session.cloud.region().to_owned()))
             .endpoint_url(session.cloud.endpoint())
-            .credentials_provider(Credentials::new(&session.keys.access_key_id, secret, None, None, "local cloud"))
+            .credentials_provider(credentials)
             .build();
         Self { client: Client::from_conf(config), table: session.outputs.table.clone() }
     }

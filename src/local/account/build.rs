@@ -23,6 +23,7 @@ pub(super) fn account(file: File) -> Result<Account, Wrong> {
         service_control: service_control(&file.service_control_policies)?,
         keys: Vec::new(),
         caller: None,
+        role: file.role.unwrap_or_default(),
         denials: file.denials.unwrap_or_default(),
         parameters: file.parameters.into_iter().map(parameter).collect(),
         secrets: file.secrets,
@@ -32,11 +33,11 @@ pub(super) fn account(file: File) -> Result<Account, Wrong> {
     }
     // Groups first: users name them.
     for (kind, entries) in [("group", file.groups), ("user", file.users), ("role", file.roles)] {
-        for entry in entries.into_iter().flatten() {
+        for entry in entries {
             add_entity(&mut account, kind, entry)?;
         }
     }
-    for session in file.sessions.into_iter().flatten() {
+    for session in file.sessions {
         add_session(&mut account, session)?;
     }
     if let Some(caller) = file.caller {
@@ -90,7 +91,7 @@ fn add_entity(account: &mut Account, kind: &'static str, entry: Entry) -> Result
     let entity = Entity {
         kind,
         id: unique_id(prefix, &arn),
-        attached: entry.managed_policies.iter().map(reference).collect::<Result<_, _>>()?,
+        attached: entry.managed_policies.iter().flatten().map(reference).collect::<Result<_, _>>()?,
         inline: entry.inline_policies.iter().map(|(name, policy)| Ok((name.clone(), document(policy)?))).collect::<Result<_, _>>()?,
         boundary: entry.permissions_boundary.as_ref().map(reference).transpose()?,
         tags: entry.tags,

@@ -33,19 +33,26 @@ pub enum AccountError {
     },
 }
 
-/// The keys of the file. What is `None` is taken from the account that the file extends.
+/// The keys of the file.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
     extends: Option<Spanned<String>>,
+    #[serde(default)]
+    without: Vec<Spanned<String>>,
     pub account: Option<Spanned<String>>,
     pub caller: Option<Spanned<String>>,
+    pub role: Option<String>,
     pub denials: Option<Denials>,
     pub root: Option<KeyPair>,
-    pub users: Option<Vec<Entry>>,
-    pub groups: Option<Vec<Entry>>,
-    pub roles: Option<Vec<Entry>>,
-    pub sessions: Option<Vec<SessionEntry>>,
+    #[serde(default)]
+    pub users: Vec<Entry>,
+    #[serde(default)]
+    pub groups: Vec<Entry>,
+    #[serde(default)]
+    pub roles: Vec<Entry>,
+    #[serde(default)]
+    pub sessions: Vec<SessionEntry>,
     #[serde(default)]
     pub policies: BTreeMap<String, Policy>,
     #[serde(default)]
@@ -69,8 +76,7 @@ pub(super) struct KeyPair {
 pub(super) struct Entry {
     pub name: Spanned<String>,
     pub path: Option<Spanned<String>>,
-    #[serde(default)]
-    pub managed_policies: Vec<Spanned<String>>,
+    pub managed_policies: Option<Vec<Spanned<String>>>,
     #[serde(default)]
     pub inline_policies: BTreeMap<String, Policy>,
     pub permissions_boundary: Option<Spanned<String>>,
@@ -145,29 +151,79 @@ fn parse(text: &str) -> Result<File, Wrong> {
 }
 
 impl File {
-    /// The file upon the built-in account that it extends: what it says replaces what is there, but mappings keep their other entries.
+    /// The file upon the built-in account that it extends: entries of one name become one, key by key, and all others are kept.
     fn extended(self) -> Result<Self, Wrong> {
-        let Some(name) = &self.extends else { return Ok(self) };
+        let Some(name) = &self.extends else {
+            let pointless = |name: &Spanned<String>| Wrong::at(name, "`without` means entries of the account that `extends` names");
+            return self.without.first().map_or(Ok(()), |name| Err(pointless(name))).map(|()| self);
+        };
         let Some(found) = built_in::find(&name.value) else {
             return Err(Wrong::at(name, format!("there is no built-in account `{}`; those are {}", name.value, built_in::names())));
         };
-        let base = parse(found.text)?.extended()?;
+        let mut base = parse(found.text)?.extended()?;
+        for name in &self.without {
+            let before = base.names().count();
+            for entries in [&mut base.users, &mut base.groups, &mut base.roles] {
+                entries.retain(|entry| entry.name.value != name.value);
+            }
+            if base.names().count() == before {
+                return Err(Wrong::at(name, format!("`{}` has no user, group or role `{}`", found.name, name.value)));
+            }
+        }
         Ok(Self {
             extends: None,
+            without: Vec::new(),
             account: self.account.or(base.account),
             caller: self.caller.or(base.caller),
+            role: self.role.or(base.role),
             denials: self.denials.or(base.denials),
             root: self.root.or(base.root),
-            users: self.users.or(base.users),
-            groups: self.groups.or(base.groups),
-            roles: self.roles.or(base.roles),
-            sessions: self.sessions.or(base.sessions),
+            users: merged(base.users, self.users),
+            groups: merged(base.groups, self.groups),
+            roles: merged(base.roles, self.roles),
+            sessions: base.sessions.into_iter().chain(self.sessions).collect(),
             policies: upon(base.policies, self.policies),
             service_control_policies: upon(base.service_control_policies, self.service_control_policies),
             parameters: upon(base.parameters, self.parameters),
             secrets: upon(base.secrets, self.secrets),
         })
     }
+
+    /// Of users, groups and roles.
+    fn names(&self) -> impl Iterator<Item = &Spanned<String>> {
+        self.users.iter().chain(&self.groups).chain(&self.roles).map(|entry| &entry.name)
+    }
+}
+
+impl Entry {
+    fn upon(self, base: Self) -> Self {
+        Self {
+            name: self.name,
+            path: self.path.or(base.path),
+            managed_policies: self.managed_policies.or(base.managed_policies),
+            inline_policies: upon(base.inline_policies, self.inline_policies),
+            permissions_boundary: self.permissions_boundary.or(base.permissions_boundary),
+            tags: upon(base.tags, self.tags),
+            access_key_id: self.access_key_id.or(base.access_key_id),
+            secret_access_key: self.secret_access_key.or(base.secret_access_key),
+            groups: self.groups.or(base.groups),
+            trust: self.trust.or(base.trust),
+            description: self.description.or(base.description),
+        }
+    }
+}
+
+fn merged(mut base: Vec<Entry>, own: Vec<Entry>) -> Vec<Entry> {
+    for entry in own {
+        match base.iter().position(|other| other.name.value == entry.name.value) {
+            Some(at) => {
+                let other = base.remove(at);
+                base.insert(at, entry.upon(other));
+            }
+            None => base.push(entry),
+        }
+    }
+    base
 }
 
 fn upon<T>(mut base: BTreeMap<String, T>, own: BTreeMap<String, T>) -> BTreeMap<String, T> {
@@ -188,8 +244,10 @@ mod tests {
         for (text, said) in [
             (
                 "account: '111122223333'\nuser: []\n",
-                "account.yaml:2:1: unknown field `user`, expected one of extends, account, caller, denials, root, users, groups, roles, sessions, policies",
+                "account.yaml:2:1: unknown field `user`, expected one of extends, without, account, caller, role, denials, root, users, groups, roles, sessions, policies",
             ),
+            ("account: '111122223333'\nwithout: [dev]\n", "account.yaml:2:11: `without` means"),
+            ("extends: default\nwithout: [nobody]\n", "account.yaml:2:11: `default` has no user, group or role `nobody`"),
             ("account: '1111'\n", "account.yaml:1:10: an account id has twelve digits"),
             ("users: []\n", "account.yaml:0:0: `account` is missing"),
             ("extends: defualt\n", "account.yaml:1:10: there is no built-in account `defualt`; those are "),
@@ -234,12 +292,15 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_extends_another_replaces_lists_and_adds_to_mappings() {
-        let text = "extends: default\nusers: [{name: ann, managed_policies: [More]}]\npolicies:\n  More: {Statement: {Effect: Allow, Action: '*', Resource: '*'}}\n";
+    fn a_file_that_extends_another_changes_what_it_names() {
+        let text = "extends: default\nwithout: [ec2-instance]\nusers:\n  - {name: dev, path: /team/, managed_policies: [More]}\n  - {name: ann}\n\
+                    policies:\n  More: {Statement: {Effect: Allow, Action: '*', Resource: '*'}}\n";
         let account = read(text, "f").unwrap();
-        assert!(account.named("user", "dev").is_none());
-        assert!(account.role("websocket-handler-role").is_some());
-        assert!(account.policy("arn:aws:iam::111122223333:policy/RestrictedUserResourceIsolation").is_some());
-        assert_eq!(account.named("user", "ann").unwrap().attached, ["arn:aws:iam::111122223333:policy/More"]);
+        let dev = account.named("user", "dev").unwrap();
+        assert_eq!((dev.path.as_str(), dev.attached.as_slice()), ("/team/", &["arn:aws:iam::111122223333:policy/More".to_owned()][..]));
+        assert_eq!(dev.groups(), ["arn:aws:iam::111122223333:group/developers"]);
+        assert!(account.keys.iter().any(|key| key.access_key_id == "AKIAWSFIXLOCALDEV001"));
+        assert!(account.named("user", "ann").is_some() && account.role("websocket-handler-role").is_some());
+        assert!(account.role("ec2-instance").is_none());
     }
 }

@@ -23,6 +23,8 @@ pub struct Account {
     pub(crate) keys: Vec<Key>,
     /// The access key that `wsfix dev` signs with; `None`: a user's.
     pub(crate) caller: Option<String>,
+    /// The execution role that `wsfix dev` takes where none is named; empty: one is found.
+    pub role: String,
     pub(crate) denials: Denials,
     pub(crate) parameters: BTreeMap<String, Parameter>,
     pub(crate) secrets: BTreeMap<String, String>,
@@ -107,12 +109,14 @@ pub(crate) struct ServiceControl {
 
 /// An access key.
 #[derive(Clone, Debug)]
-pub(crate) struct Key {
+pub struct Key {
+    /// `AKIA...`, of temporary credentials `ASIA...`
     pub access_key_id: String,
+    /// What requests are signed with.
     pub secret_access_key: String,
     /// Of temporary credentials.
     pub session_token: Option<String>,
-    pub owner: Owner,
+    pub(crate) owner: Owner,
 }
 
 /// Whose key it is.
@@ -185,6 +189,21 @@ impl Account {
     /// As [`Account::load`].
     pub fn parse(text: &str, file: &str) -> Result<Self, AccountError> {
         file::read(text, file)
+    }
+
+    /// The key that the person at this machine has: the one that the file names as `caller`, else that of the user `dev`, else of the
+    /// first user with a key.
+    #[must_use]
+    pub fn caller_key(&self) -> Option<&Key> {
+        if let Some(id) = &self.caller {
+            return self.keys.iter().find(|key| key.access_key_id == *id);
+        }
+        let user = |key: &&Key| match &key.owner {
+            Owner::User(arn) => Some(arn.ends_with("/dev")),
+            Owner::Session { .. } | Owner::Root => None,
+        };
+        let users = || self.keys.iter().filter(|key| user(key).is_some());
+        users().find(|key| user(key) == Some(true)).or_else(|| users().next())
     }
 
     /// The user, the group or the role with this ARN.

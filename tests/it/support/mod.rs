@@ -135,7 +135,7 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
 
 /// Keys of the default user.
 pub(crate) fn keys() -> Keys {
-    Keys { access_key_id: "AKIAWSFIXLOCALDEV001".to_owned(), secret_access_key: Secret::new("wsfix-local-secret") }
+    Keys { access_key_id: "AKIAWSFIXLOCALDEV001".to_owned(), secret_access_key: Secret::new("wsfix-local-secret"), session_token: None }
 }
 
 fn config(cloud: &Cloud, handler: PathBuf) -> Config {
