@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::config::{Errors, Place, Problem};
 use crate::provision;
+use crate::provision::denial::Denial;
 use crate::provision::error::{AwsError, Cause, Refusal};
 
 use super::exit::Exit;
@@ -248,14 +249,19 @@ fn refusal(refusal: &Refusal) -> Failure {
 }
 
 fn aws(error: &AwsError) -> Failure {
-    let name = error.iam.rsplit_once(':').map_or("", |(_, name)| name);
-    let action = if name == error.operation { error.iam.to_owned() } else { format!("{} ({})", error.iam, error.operation) };
+    let denial = matches!(error.cause, Cause::Denied { .. }).then(|| Denial::parse(error.said.as_deref().unwrap_or_default()));
+    let iam = denial.as_ref().and_then(|denial| denial.action.as_deref()).unwrap_or(error.iam);
+    let name = iam.rsplit_once(':').map_or("", |(_, name)| name);
+    let action = if name == error.operation { iam.to_owned() } else { format!("{iam} ({})", error.operation) };
     let message = match error.operation {
         "GetCallerIdentity" => "cannot find out who is calling".to_owned(),
         operation => format!("cannot {} `{}`", words(operation), short(&error.resource)),
     };
     let failure = Failure::new(message).fact("action", action);
-    let failure = if error.resource.starts_with("arn:") { failure.fact("resource", &error.resource) } else { failure };
+    let refused = denial.as_ref().and_then(|denial| denial.resource.as_deref());
+    let resource = refused.or_else(|| Some(error.resource.as_str()).filter(|name| name.starts_with("arn:")));
+    let failure = resource.into_iter().fold(failure, |failure, resource| failure.fact("resource", resource));
+    let failure = denial.iter().fold(failure, of_denial);
     let failure = match &error.cause {
         Cause::TimedOut { state } => failure.fact("waited", format!("too long; the state last seen is {state}")),
         Cause::FailedState { state } => failure.fact("state", state),
@@ -278,6 +284,16 @@ fn aws(error: &AwsError) -> Failure {
         (None, None) => failure,
     };
     failure.hint(hints::hint(error))
+}
+
+/// Who was refused, why, and by which policy.
+fn of_denial(failure: Failure, denial: &Denial) -> Failure {
+    let named = |failure: Failure, name, value: &Option<String>| match value {
+        Some(value) => failure.fact(name, value),
+        None => failure,
+    };
+    let failure = named(failure, "principal", &denial.principal).fact("denied", denial.why());
+    named(failure, "policy", &denial.policy)
 }
 
 /// How the SDK begins when it has no answer to tell of.
@@ -317,7 +333,7 @@ mod tests {
             cause: Cause::Denied { explicit: true },
             said: Some(
                 "AccessDeniedException: User: arn:aws:iam::111122223333:user/dev is not authorized to perform: iam:PassRole on resource: \
-                 arn:aws:iam::111122223333:role/r with an explicit deny in an identity-based policy"
+                 arn:aws:iam::111122223333:role/r with an explicit deny in an identity-based policy: arn:aws:iam::111122223333:policy/No-Roles"
                     .to_owned(),
             ),
             request_id: Some("7f1e".to_owned()),
@@ -335,10 +351,13 @@ mod tests {
         assert_eq!(report.exit, Exit::Failed);
         insta::assert_snapshot!(report.text(Paint::new(false)), @r"
         error: cannot create function `websocket-handler`
-          action    lambda:CreateFunction
-          resource  arn:aws:lambda:ap-south-1:111122223333:function:websocket-handler
-          AWS said  AccessDeniedException: User: arn:aws:iam::111122223333:user/dev is not authorized to perform: iam:PassRole on resource: arn:aws:iam::111122223333:role/r with an explicit deny in an identity-based policy (request 7f1e)
-        hint: an explicit deny outranks every allow: only a change to the identity-based policy that denies it helps; ask an administrator of the account, or name a role that you may pass with `--existing-role`
+          action     iam:PassRole (CreateFunction)
+          resource   arn:aws:iam::111122223333:role/r
+          principal  arn:aws:iam::111122223333:user/dev
+          denied     explicitly, in an identity-based policy
+          policy     arn:aws:iam::111122223333:policy/No-Roles
+          AWS said   AccessDeniedException: User: arn:aws:iam::111122223333:user/dev is not authorized to perform: iam:PassRole on resource: arn:aws:iam::111122223333:role/r with an explicit deny in an identity-based policy: arn:aws:iam::111122223333:policy/No-Roles (request 7f1e)
+        hint: an explicit deny outranks every allow: only a change to the policy arn:aws:iam::111122223333:policy/No-Roles helps; ask an administrator of the account, or name a role that you may pass with `--existing-role`
         done so far: table WebSocketConnections
         left to do:  function websocket-handler, stage prod
         `wsfix provision` goes on from here, `wsfix teardown` undoes it
@@ -373,7 +392,9 @@ mod tests {
         let document = Error::from(provision::Error::Aws(denied())).report("plan").document();
         let failure = &document["failures"][0];
         assert_eq!(failure["message"], "cannot create function `websocket-handler`");
-        assert_eq!(failure["action"], "lambda:CreateFunction");
+        assert_eq!(failure["action"], "iam:PassRole (CreateFunction)");
+        assert_eq!(failure["principal"], "arn:aws:iam::111122223333:user/dev");
+        assert_eq!(failure["policy"], "arn:aws:iam::111122223333:policy/No-Roles");
         assert!(failure["aws_said"].as_str().is_some_and(|said| said.ends_with("(request 7f1e)")));
         assert!(failure["hint"].as_str().is_some_and(|hint| hint.starts_with("an explicit deny outranks")));
     }

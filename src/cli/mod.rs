@@ -2,7 +2,6 @@
 
 mod build;
 mod completions;
-mod denial;
 mod dev;
 mod error;
 mod exit;

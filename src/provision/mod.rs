@@ -6,6 +6,7 @@ mod answer;
 mod apply;
 mod aws;
 pub mod bundle;
+pub mod denial;
 mod desired;
 mod environment;
 pub mod error;
