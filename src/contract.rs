@@ -140,6 +140,10 @@ pub const TOKEN_SUBPROTOCOL: &str = "wsfix.jwt";
 pub mod ownership {
     /// Tag key; its value is the stack's name.
     pub const STACK_TAG: &str = "wsfix:stack";
+    /// Tag key of what was there before the stack; its value is [`TRUE`].
+    pub const ADOPTED_TAG: &str = "wsfix:adopted";
+    /// The value of [`ADOPTED_TAG`].
+    pub const TRUE: &str = "true";
 
     /// The text in the description of the API and of the function, for accounts where tagging is denied.
     #[must_use]

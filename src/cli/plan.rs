@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use crate::config::Purpose;
-use crate::provision::plan::{Action, ApiCall, Plan, Step};
-use crate::provision::{self, Run, Stop};
+use crate::provision::plan::{Action, ApiCall, FieldChange, Plan, Step};
+use crate::provision::{self, Consent, Run, Stop};
 
 use super::error::Error;
 use super::exit::Exit;
@@ -30,7 +30,17 @@ pub(crate) struct PlanArgs {
     #[arg(long)]
     calls: bool,
     #[command(flatten)]
+    adoption: AdoptionArgs,
+    #[command(flatten)]
     stack: StackArgs,
+}
+
+/// What `provision` and `plan` may take over.
+#[derive(clap::Args)]
+pub(crate) struct AdoptionArgs {
+    /// Takes a table, function, log group or API of a wanted name that is nobody's into the stack
+    #[arg(long)]
+    pub(crate) adopt: bool,
 }
 
 /// Everything that `provision` and `plan` can be told.
@@ -61,7 +71,7 @@ impl StackArgs {
 pub(crate) fn run(args: &PlanArgs, global: &Global, ui: &Ui) -> Result<Exit, Error> {
     let config = settings::load(ui, global, Purpose::Provision, args.stack.settings())?;
     let stop = Stop::default();
-    let run = Run { config: &config, reporter: ui, stop: &stop };
+    let run = Run { config: &config, reporter: ui, stop: &stop, consent: Consent { adopt: args.adoption.adopt, ..Consent::default() } };
     let plan = block_on(until_stopped(ui, &stop, async { Ok(provision::plan(&run).await?) }))?;
     let counts = Counts::of(&plan);
     let exit = match (counts.refuse, plan.is_empty()) {
@@ -85,6 +95,7 @@ pub(crate) fn run(args: &PlanArgs, global: &Global, ui: &Ui) -> Result<Exit, Err
 pub(crate) struct Counts {
     pub(crate) create: usize,
     pub(crate) update: usize,
+    pub(crate) adopt: usize,
     pub(crate) delete: usize,
     pub(crate) keep: usize,
     pub(crate) refuse: usize,
@@ -98,6 +109,7 @@ impl Counts {
                 Action::Keep => &mut counts.keep,
                 Action::Create => &mut counts.create,
                 Action::Update(_) => &mut counts.update,
+                Action::Adopt(_) => &mut counts.adopt,
                 Action::Delete(_) => &mut counts.delete,
                 Action::Refuse(_) => &mut counts.refuse,
             };
@@ -107,11 +119,12 @@ impl Counts {
     }
 
     fn sentence(self, exit: Exit) -> String {
-        let Self { create, update, delete, keep, refuse } = self;
-        let plan = format!("Plan: {create} to create, {update} to update, {delete} to delete, {keep} as they should be.");
+        let Self { create, update, adopt, delete, keep, refuse } = self;
+        let (adoption, flag) = if adopt == 0 { (String::new(), "") } else { (format!("{adopt} to adopt, "), " --adopt") };
+        let plan = format!("Plan: {adoption}{create} to create, {update} to update, {delete} to delete, {keep} as they should be.");
         match exit {
             Exit::Done => format!("Nothing to do: all {keep} resources are as they should be."),
-            Exit::Changes => format!("{plan} `wsfix provision` makes it so."),
+            Exit::Changes => format!("{plan} `wsfix provision{flag}` makes it so."),
             Exit::Failed | Exit::Usage | Exit::Interrupted => {
                 format!("{plan} {} in the way: `wsfix provision` would change nothing.", count(refuse, "thing"))
             }
@@ -120,8 +133,8 @@ impl Counts {
 
     /// For programs.
     pub(crate) fn document(self) -> Value {
-        let Self { create, update, delete, keep, refuse } = self;
-        json!({ "create": create, "update": update, "delete": delete, "keep": keep, "refuse": refuse })
+        let Self { create, update, adopt, delete, keep, refuse } = self;
+        json!({ "create": create, "update": update, "adopt": adopt, "delete": delete, "keep": keep, "refuse": refuse })
     }
 }
 
@@ -134,13 +147,9 @@ pub(crate) fn show(plan: &Plan, paint: Paint, everything: bool) -> String {
             Action::Keep if everything => writeln!(text, "    {}", paint.dim(&name)),
             Action::Keep => Ok(()),
             Action::Create => writeln!(text, "  {} {name}", paint.green("+")),
-            Action::Update(fields) => {
-                let _ = writeln!(text, "  {} {name}", paint.yellow("~"));
-                fields.iter().try_for_each(|change| {
-                    let from = if change.from.is_empty() { "(nothing)" } else { &change.from };
-                    let to = if change.to.is_empty() { "(nothing)" } else { &change.to };
-                    writeln!(text, "        {}: {} -> {}", change.field, printable(from), printable(to))
-                })
+            Action::Update(fields) => write!(text, "  {} {name}\n{}", paint.yellow("~"), show_fields(fields)),
+            Action::Adopt(fields) => {
+                write!(text, "  {} {name}{}\n{}", paint.yellow("@"), because("it is there already", paint), show_fields(fields))
             }
             Action::Delete(why) => writeln!(text, "  {} {name}{}", paint.red("-"), because(why, paint)),
             Action::Refuse(why) => writeln!(text, "  {} {name}\n        {}", paint.red("!"), printable(why)),
@@ -150,6 +159,13 @@ pub(crate) fn show(plan: &Plan, paint: Paint, everything: bool) -> String {
         let _ = writeln!(text, "  {} {}", paint.yellow("note:"), printable(note));
     }
     text
+}
+
+/// Each field with its two values, a line each.
+fn show_fields(fields: &[FieldChange]) -> String {
+    let value = |text: &str| if text.is_empty() { "(nothing)".to_owned() } else { printable(text) };
+    let line = |change: &FieldChange| format!("        {}: {} -> {}\n", change.field, value(&change.from), value(&change.to));
+    fields.iter().map(line).collect()
 }
 
 fn because(why: &str, paint: Paint) -> String {
@@ -185,6 +201,7 @@ fn step(step: &Step) -> Value {
         Action::Keep => ("keep", [].as_slice(), None),
         Action::Create => ("create", [].as_slice(), None),
         Action::Update(fields) => ("update", fields.as_slice(), None),
+        Action::Adopt(fields) => ("adopt", fields.as_slice(), None),
         Action::Delete(why) => ("delete", [].as_slice(), Some(why)),
         Action::Refuse(why) => ("refuse", [].as_slice(), Some(why)),
     };
@@ -199,8 +216,6 @@ fn call(call: &ApiCall) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use crate::provision::plan::FieldChange;
-
     use super::*;
 
     fn plan() -> Plan {
@@ -215,6 +230,7 @@ mod tests {
                     "websocket-handler",
                     Action::Update(vec![change("memory_mb", "128", "256"), change("tags.team", "", "x\x1b[2J")]),
                 ),
+                step("log group", "/aws/lambda/websocket-handler", Action::Adopt(vec![change("retention_days", "never expires", "14")])),
                 step("route", "old", Action::Delete("carries the tag wsfix:stack=terminal".to_owned())),
                 step("api", "TerminalWebSocketAPI", Action::Refuse("two APIs have this name".to_owned())),
             ],
@@ -234,6 +250,8 @@ mod tests {
           ~ function websocket-handler
                 memory_mb: 128 -> 256
                 tags.team: (nothing) -> x\u{1b}[2J
+          @ log group /aws/lambda/websocket-handler  (it is there already)
+                retention_days: never expires -> 14
           - route old  (carries the tag wsfix:stack=terminal)
           ! api TerminalWebSocketAPI
                 two APIs have this name
@@ -252,9 +270,13 @@ mod tests {
     #[test]
     fn the_sentence_tells_what_provision_would_do() {
         let counts = Counts::of(&plan());
-        assert_eq!(counts, Counts { create: 1, update: 1, delete: 1, keep: 1, refuse: 1 });
+        assert_eq!(counts, Counts { create: 1, update: 1, adopt: 1, delete: 1, keep: 1, refuse: 1 });
         assert!(counts.sentence(Exit::Failed).ends_with("1 thing in the way: `wsfix provision` would change nothing."));
-        assert!(counts.sentence(Exit::Changes).ends_with("`wsfix provision` makes it so."));
+        assert!(counts.sentence(Exit::Changes).starts_with("Plan: 1 to adopt, 1 to create"));
+        assert!(counts.sentence(Exit::Changes).ends_with("`wsfix provision --adopt` makes it so."));
+        let own = Counts { adopt: 0, ..counts };
+        assert!(own.sentence(Exit::Changes).starts_with("Plan: 1 to create"));
+        assert!(own.sentence(Exit::Changes).ends_with("`wsfix provision` makes it so."));
         assert!(Counts { keep: 12, ..Counts::default() }.sentence(Exit::Done).starts_with("Nothing to do: all 12"));
     }
 
@@ -264,6 +286,7 @@ mod tests {
         assert_eq!(document["summary"]["refuse"], 1);
         assert_eq!(document["steps"][2]["fields"][0], json!({ "field": "memory_mb", "from": "128", "to": "256" }));
         assert_eq!(document["steps"][1]["calls"][0], json!({ "name": "CreateTable", "iam": "dynamodb:CreateTable" }));
-        assert_eq!(document["steps"][3]["reason"], "carries the tag wsfix:stack=terminal");
+        assert_eq!(document["steps"][3]["action"], "adopt");
+        assert_eq!(document["steps"][4]["reason"], "carries the tag wsfix:stack=terminal");
     }
 }

@@ -6,12 +6,12 @@ use std::time::Instant;
 use serde_json::json;
 
 use crate::config::Purpose;
-use crate::provision::{self, Outputs, Run, Stop};
+use crate::provision::{self, Consent, Outputs, Run, Stop};
 
 use super::error::Error;
 use super::exit::Exit;
 use super::flags::Global;
-use super::plan::{Counts, StackArgs};
+use super::plan::{AdoptionArgs, Counts, StackArgs};
 use super::runtime::{block_on, until_stopped};
 use super::settings;
 use super::style::{self, Paint, duration};
@@ -28,24 +28,27 @@ Examples:
   wsfix provision --existing-role --jwt-secret ssm:/terminal/jwt --route sendMessage")]
 pub(crate) struct ProvisionArgs {
     #[command(flatten)]
+    adoption: AdoptionArgs,
+    #[command(flatten)]
     stack: StackArgs,
 }
 
 pub(crate) fn run(args: &ProvisionArgs, global: &Global, ui: &Ui) -> Result<Exit, Error> {
     let config = settings::load(ui, global, Purpose::Provision, args.stack.settings())?;
     let stop = Stop::default();
-    let run = Run { config: &config, reporter: ui, stop: &stop };
+    let run = Run { config: &config, reporter: ui, stop: &stop, consent: Consent { adopt: args.adoption.adopt, ..Consent::default() } };
     let started = Instant::now();
     let done = block_on(until_stopped(ui, &stop, async { Ok(provision::provision(&run).await?) }))?;
     let time = started.elapsed();
     for note in &done.plan.notes {
         ui.note(&style::printable(note));
     }
-    let Counts { create, update, delete, .. } = Counts::of(&done.plan);
+    let Counts { create, update, adopt, delete, .. } = Counts::of(&done.plan);
+    let adopted = if adopt == 0 { String::new() } else { format!("{adopt} adopted, ") };
     ui.say(&if done.plan.is_empty() {
         format!("nothing to do: the stack is as it should be ({})", duration(time))
     } else {
-        format!("{create} created, {update} updated, {delete} deleted in {}", duration(time))
+        format!("{adopted}{create} created, {update} updated, {delete} deleted in {}", duration(time))
     });
     let document = json!({ "summary": Counts::of(&done.plan).document(), "seconds": style::seconds(time), "notes": done.plan.notes, "outputs": done.outputs });
     ui.result(Exit::Done, &show(&done.outputs, ui.paint()), &document)?;

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::config::Purpose;
 use crate::provision::outputs::ResourceStatus;
-use crate::provision::{self, Run, Status, Stop};
+use crate::provision::{self, Consent, Run, Status, Stop};
 
 use super::error::Error;
 use super::exit::Exit;
@@ -32,7 +32,7 @@ pub(crate) struct StatusArgs {
 pub(crate) fn run(args: &StatusArgs, global: &Global, ui: &Ui) -> Result<Exit, Error> {
     let config = settings::load(ui, global, Purpose::Stack, args.stack.settings())?;
     let stop = Stop::default();
-    let run = Run { config: &config, reporter: ui, stop: &stop };
+    let run = Run { config: &config, reporter: ui, stop: &stop, consent: Consent::default() };
     let status = block_on(until_stopped(ui, &stop, async { Ok(provision::status(&run).await?) }))?;
     let text = format!("stack `{}`\n{}", config.stack, show(&status, ui.paint()));
     let drift = status.drift.as_ref().map(plan::document);

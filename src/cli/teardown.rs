@@ -5,7 +5,8 @@ use std::time::Instant;
 use serde_json::json;
 
 use crate::config::{Purpose, Settings};
-use crate::provision::{self, Run, Stop};
+use crate::provision::plan::Action;
+use crate::provision::{self, Consent, Plan, Run, Stop};
 
 use super::error::Error;
 use super::exit::Exit;
@@ -23,11 +24,15 @@ The execution role is never touched.
 
 Examples:
   wsfix teardown
-  wsfix teardown --stack terminal --yes")]
+  wsfix teardown --stack terminal --yes
+  wsfix teardown --include-adopted")]
 pub(crate) struct TeardownArgs {
     /// Deletes without asking for the stack's name
     #[arg(short, long)]
     yes: bool,
+    /// Deletes what was there before the stack, too: what `--adopt` took into it
+    #[arg(long)]
+    include_adopted: bool,
     #[command(flatten)]
     names: Names,
 }
@@ -43,16 +48,22 @@ pub(crate) fn run(args: &TeardownArgs, global: &Global, ui: &Ui) -> Result<Exit,
     args.names.write(&mut flags);
     let config = settings::load(ui, global, Purpose::Stack, flags)?;
     let stop = Stop::default();
-    let run = Run { config: &config, reporter: ui, stop: &stop };
+    let run =
+        Run { config: &config, reporter: ui, stop: &stop, consent: Consent { delete_adopted: args.include_adopted, ..Consent::default() } };
 
     block_on(async {
         let plan = until_stopped(ui, &stop, async { Ok(provision::plan_teardown(&run).await?) }).await?;
+        let left = left(&plan);
         if plan.is_empty() {
             ui.say(&plan::show(&plan, ui.paint_err(), ui.verbose()));
             ui.result(
                 Exit::Done,
-                &format!("Nothing to delete: stack `{}` owns nothing here.", config.stack),
-                &json!({ "deleted": [], "notes": plan.notes }),
+                &if left.is_empty() {
+                    format!("Nothing to delete: stack `{}` owns nothing here.", config.stack)
+                } else {
+                    format!("Nothing to delete: all that stack `{}` has here was there before it.", config.stack)
+                },
+                &json!({ "deleted": [], "left": left, "notes": plan.notes }),
             )?;
             return Ok(Exit::Done);
         }
@@ -63,11 +74,19 @@ pub(crate) fn run(args: &TeardownArgs, global: &Global, ui: &Ui) -> Result<Exit,
         let started = Instant::now();
         until_stopped(ui, &stop, async { Ok(provision::teardown(&run, &plan).await?) }).await?;
         let deleted: Vec<String> = plan.changes().map(|step| format!("{} {}", step.kind, step.name)).collect();
-        let text = format!("{} of stack `{}` deleted in {}", count(deleted.len(), "resource"), config.stack, duration(started.elapsed()));
-        let document = json!({ "deleted": deleted, "notes": plan.notes, "seconds": style::seconds(started.elapsed()) });
+        let kept = if left.is_empty() { String::new() } else { format!("; left: {}", left.join(", ")) };
+        let time = duration(started.elapsed());
+        let text = format!("{} of stack `{}` deleted in {time}{kept}", count(deleted.len(), "resource"), config.stack);
+        let document = json!({ "deleted": deleted, "left": left, "notes": plan.notes, "seconds": style::seconds(started.elapsed()) });
         ui.result(Exit::Done, &text, &document)?;
         Ok(Exit::Done)
     })
+}
+
+/// What the stack has and this does not delete.
+fn left(plan: &Plan) -> Vec<String> {
+    let kept = plan.steps.iter().filter(|step| step.action == Action::Keep);
+    kept.map(|step| format!("{} {}", step.kind, step.name)).collect()
 }
 
 async fn confirm(ui: &Ui, stack: &str) -> Result<(), Error> {

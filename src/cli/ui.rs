@@ -249,9 +249,9 @@ impl Ui {
 impl Reporter for Ui {
     fn event(&self, event: Event) {
         match event {
-            Event::Planned { create, update, delete } => {
-                self.emit("planned", json!({ "create": create, "update": update, "delete": delete }));
-                self.plan(create + update + delete);
+            Event::Planned { create, update, adopt, delete } => {
+                self.emit("planned", json!({ "create": create, "update": update, "adopt": adopt, "delete": delete }));
+                self.plan(create + update + adopt + delete);
             }
             Event::Started { resource, action } => {
                 self.emit("started", json!({ "resource": resource, "action": action }));
@@ -265,7 +265,7 @@ impl Reporter for Ui {
                 let time = self.stop(&resource);
                 let members = json!({ "resource": resource, "action": action, "detail": detail, "seconds": style::seconds(time) });
                 self.emit("finished", members);
-                if matches!(action, "create" | "update" | "delete") {
+                if matches!(action, "create" | "update" | "adopt" | "delete") {
                     self.advance();
                 }
                 if action != "look" || self.verbose {
@@ -290,6 +290,7 @@ fn past(action: &str) -> &str {
         "look" => "read",
         "create" => "created",
         "update" => "updated",
+        "adopt" => "adopted",
         "delete" => "deleted",
         "build" => "built",
         "wait" => "waited",

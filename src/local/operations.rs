@@ -37,6 +37,7 @@ fn lambda(method: &str, parts: &[&str]) -> Option<&'static str> {
         ("POST", [_, "functions", _, "versions"]) => "PublishVersion",
         ("GET", [_, "functions", _, "aliases"]) => "ListAliases",
         ("GET", [_, "account-settings"]) => "GetAccountSettings",
+        ("GET", [_, "event-source-mappings"]) => "ListEventSourceMappings",
         ("GET", [_, "tags", _]) => "ListTags",
         ("POST", [_, "tags", _]) => "TagResource",
         ("DELETE", [_, "tags", _]) => "UntagResource",

@@ -69,7 +69,7 @@ pub(crate) async fn apply(cx: &Context<'_>, stop: &Stop, order: Order, steps: &[
 /// The resource that does the work of a step; `None` where there is none.
 fn work(step: &Step) -> Option<&'static dyn Resource> {
     match step.action {
-        Action::Create | Action::Update(_) | Action::Delete(_) => by_name(step.kind),
+        Action::Create | Action::Update(_) | Action::Adopt(_) | Action::Delete(_) => by_name(step.kind),
         Action::Keep | Action::Refuse(_) => None,
     }
 }
@@ -77,7 +77,7 @@ fn work(step: &Step) -> Option<&'static dyn Resource> {
 fn start<'a>(cx: &'a Context<'a>, step: &'a Step, resource: &'a dyn Resource, seen: Rc<Observed>) -> Seen<'a> {
     match &step.action {
         Action::Create => resource.create(cx, &step.name, seen),
-        Action::Update(_) => resource.update(cx, &step.name, seen),
+        Action::Update(_) | Action::Adopt(_) => resource.update(cx, &step.name, seen),
         Action::Delete(_) => resource.delete(cx, &step.name, seen),
         Action::Keep | Action::Refuse(_) => Box::pin(async { Ok(Slot::Same) }),
     }
@@ -87,6 +87,7 @@ fn verb(action: &Action) -> &'static str {
     match action {
         Action::Create => "create",
         Action::Update(_) => "update",
+        Action::Adopt(_) => "adopt",
         Action::Delete(_) => "delete",
         Action::Keep | Action::Refuse(_) => "look",
     }
@@ -95,7 +96,9 @@ fn verb(action: &Action) -> &'static str {
 /// What a person would want to see of a step that is done: the fields that changed, or the id that it got.
 fn detail(step: &Step, slot: &Slot) -> String {
     match (&step.action, slot) {
-        (Action::Update(changes), _) => changes.iter().map(|change| change.field.as_str()).collect::<Vec<_>>().join(", "),
+        (Action::Update(changes) | Action::Adopt(changes), _) => {
+            changes.iter().map(|change| change.field.as_str()).collect::<Vec<_>>().join(", ")
+        }
         (Action::Create, Slot::Api(Found::Present(api))) => api.ours.iter().map(|one| one.id.as_str()).collect(),
         (Action::Create, Slot::Integration(one)) => one.id.clone(),
         (Action::Create, Slot::Route(_, Some(one))) => one.id.clone(),

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::Consent;
 use super::bundle::Bundle;
 use super::error::Refusal;
-use super::ownership::Tags;
+use super::ownership::{Owner, Tags};
 use crate::config::variables::{self, Variable};
 use crate::config::{Api, Config, Function, Reply};
 use crate::contract::ownership;
@@ -28,6 +29,8 @@ pub(crate) struct Desired {
     pub(crate) reply: Reply,
     /// An endpoint of one's own, without a trailing slash.
     pub(crate) endpoint: Option<String>,
+    /// What may happen to what was there before.
+    pub(crate) consent: Consent,
 }
 
 impl Desired {
@@ -56,7 +59,22 @@ impl Desired {
             api: config.api.clone(),
             reply: config.reply,
             endpoint: config.connection.endpoint_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
+            consent: Consent::default(),
         }
+    }
+
+    /// Whether a resource of this owner may be changed: it is ours, or becomes so.
+    pub(crate) fn takes(&self, owner: &Owner) -> bool {
+        owner.is_ours() || (self.consent.adopt && *owner == Owner::Nobody)
+    }
+
+    /// The tags of a resource. What was there before says so.
+    pub(crate) fn tags_of(&self, adopted: bool) -> Tags {
+        let mut tags = self.tags.clone();
+        if adopted {
+            tags.insert(ownership::ADOPTED_TAG.to_owned(), ownership::TRUE.to_owned());
+        }
+        tags
     }
 
     /// The text that marks the API, the integration and the function.

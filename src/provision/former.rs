@@ -13,6 +13,7 @@ use crate::provision::resources::{function, table};
 pub(crate) struct Former {
     kind: Kind,
     name: String,
+    adopted: bool,
 }
 
 pub(crate) struct FormerNames;
@@ -31,14 +32,14 @@ impl Resource for FormerNames {
             let mut former = Vec::new();
             if let Some(name) = former_function(&cx.want, &seen) {
                 let found = Found::optional(function::read(cx, name).await)?;
-                if found.present().is_some_and(|live| live.owner(&cx.want.stack).is_ours()) {
-                    former.push(Former { kind: Kind::Function, name: name.to_owned() });
+                if let Some(live) = found.present().filter(|live| live.owner(&cx.want.stack).is_ours()) {
+                    former.push(Former { kind: Kind::Function, name: name.to_owned(), adopted: live.adopted(&cx.want.stack) });
                 }
             }
             if let Some(name) = former_table(&cx.want, &seen) {
                 let found = Found::optional(table::read(cx, name).await)?;
-                if found.present().is_some_and(|live| live.owner(&cx.want.stack).is_ours()) {
-                    former.push(Former { kind: Kind::Table, name: name.to_owned() });
+                if let Some(live) = found.present().filter(|live| live.owner(&cx.want.stack).is_ours()) {
+                    former.push(Former { kind: Kind::Table, name: name.to_owned(), adopted: live.adopted(&cx.want.stack) });
                 }
             }
             Ok(Slot::Former(former))
@@ -47,10 +48,11 @@ impl Resource for FormerNames {
 
     fn diff(&self, _want: &Desired, seen: &Observed) -> Verdict {
         let mut verdict = Verdict::default();
-        for Former { kind, name } in &seen.former {
+        for Former { kind, name, adopted } in &seen.former {
             let setting = if *kind == Kind::Table { "table" } else { "function.name" };
             let reason = format!("this stack has the {} `{name}`, and the config names another one, which is not there", kind.name());
-            let remedy = format!("set `{setting}` back to `{name}`, or run `wsfix teardown` with that name first");
+            let instead = if *adopted { "take this stack's marks off it" } else { "run `wsfix teardown` with that name first" };
+            let remedy = format!("set `{setting}` back to `{name}`, or {instead}");
             let name = format!("{} {name}", kind.name());
             verdict.steps.extend(Verdict::refuse(Kind::Former, &name, &reason, &remedy).steps);
         }

@@ -51,6 +51,17 @@ pub struct Run<'a> {
     pub reporter: &'a dyn Reporter,
     /// Asked before every new step.
     pub stop: &'a Stop,
+    /// What the person allows besides the usual.
+    pub consent: Consent,
+}
+
+/// What may happen to resources that were there before the stack. By itself nothing does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Consent {
+    /// `plan`, `provision`: what is nobody's and has a wanted name is marked as this stack's, and made as the config wants it.
+    pub adopt: bool,
+    /// `teardown`: what was adopted is deleted too.
+    pub delete_adopted: bool,
 }
 
 /// A request to stop: no new step starts, those running finish.
@@ -126,12 +137,14 @@ fn planned(plan: &Plan) -> Event {
     Event::Planned {
         create: count(|action| matches!(action, Action::Create)),
         update: count(|action| matches!(action, Action::Update(_))),
+        adopt: count(|action| matches!(action, Action::Adopt(_))),
         delete: count(|action| matches!(action, Action::Delete(_))),
     }
 }
 
-async fn context<'a>(run: &Run<'a>, want: Desired) -> Result<Context<'a>, Error> {
+async fn context<'a>(run: &Run<'a>, mut want: Desired) -> Result<Context<'a>, Error> {
     let clients = Clients::connect(&run.config.connection).await.map_err(|refusal| Error::Refused(vec![refusal]))?;
+    want.consent = run.consent;
     Ok(Context { clients, want, reporter: run.reporter })
 }
 

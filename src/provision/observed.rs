@@ -219,16 +219,22 @@ impl Observed {
         }
     }
 
+    /// Whether that API was there before the stack: what is in it may be a person's own.
+    pub(crate) fn in_adopted_api(&self) -> bool {
+        self.api().is_some_and(api::One::adopted)
+    }
+
     /// The role that the stack's function has.
     pub(crate) fn function_role(&self, want: &Desired) -> Option<&str> {
-        let function = self.function.present().filter(|function| function.owner(&want.stack).is_ours())?;
+        let function = self.function.present().filter(|function| want.takes(&function.owner(&want.stack)))?;
         function.spec.role.as_deref()
     }
 
     /// The integration that all routes share.
     pub(crate) fn shared_integration(&self, want: &Desired) -> Option<&integration::One> {
         let target = self.routes.present().and_then(|routes| routes.get("$connect")).map(route::One::target);
-        self.integrations.present()?.shared(want, target, &self.place.integration_uri(&want.function.name))
+        let uri = self.place.integration_uri(&want.function.name);
+        self.integrations.present()?.shared(want, target, &uri, self.in_adopted_api())
     }
 
     /// Whether tagging was denied when the stack was made.

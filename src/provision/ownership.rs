@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::plan::FieldChange;
-use crate::contract::ownership::{STACK_TAG, marker};
+use crate::contract::ownership::{ADOPTED_TAG, STACK_TAG, marker};
 
 /// Tags of a resource, ours and others'.
 pub(crate) type Tags = BTreeMap<String, String>;
@@ -29,6 +29,16 @@ impl Owner {
         matches!(self, Self::Ours | Self::Disputed(_))
     }
 
+    /// In a list.
+    pub(crate) fn words(&self) -> String {
+        match self {
+            Self::Ours => "this stack's".to_owned(),
+            Self::Disputed(stack) | Self::Other(stack) => format!("of the stack `{stack}`"),
+            Self::Nobody => "without a mark".to_owned(),
+            Self::Unknown => "its tags cannot be read".to_owned(),
+        }
+    }
+
     /// Why a resource of this owner is not touched.
     pub(crate) fn reason(&self) -> String {
         match self {
@@ -37,6 +47,18 @@ impl Owner {
             Self::Other(stack) => format!("it is there already and belongs to the stack `{stack}`"),
             Self::Nobody => format!("it is there already, and neither a tag `{STACK_TAG}` nor a description says that it is this stack's"),
             Self::Unknown => "it is there already, and its tags cannot be read, so that nothing proves it to be this stack's".to_owned(),
+        }
+    }
+
+    /// How to go on where it is in the way. `another`: how to have one of another name; `reads`: what would tell whose it is.
+    pub(crate) fn remedy(&self, another: &str, reads: &str) -> String {
+        match self {
+            Self::Nobody => {
+                format!("`--adopt` takes it into this stack, and `wsfix plan --adopt` shows what that changes; or {another}")
+            }
+            Self::Unknown => format!("have {reads} allowed, which tells whose it is; or {another}"),
+            Self::Other(_) => format!("{another}; what has another stack's mark is never adopted"),
+            Self::Ours | Self::Disputed(_) => another.to_owned(),
         }
     }
 }
@@ -62,22 +84,37 @@ pub(crate) fn marked(description: Option<&str>) -> Option<&str> {
     after.split(|letter: char| letter.is_whitespace() || letter == ';').next()
 }
 
-/// Ends a marker where tagging was denied when the resource was made: missing tags are then no difference.
-const UNTAGGED: &str = ";untagged";
-
-/// The description of a resource that gets no tags.
-pub(crate) fn untagged_marker(stack: &str) -> String {
-    marker(stack) + UNTAGGED
-}
+/// In a marker: tagging is denied, and missing tags are no difference.
+const UNTAGGED: &str = "untagged";
+/// In a marker: it was there before the stack, as [`ADOPTED_TAG`] says.
+const ADOPTED: &str = "adopted";
 
 /// The description that is wanted, given the one that is found.
-pub(crate) fn description(stack: &str, found: Option<&str>) -> String {
-    if found.is_some_and(is_untagged) { untagged_marker(stack) } else { marker(stack) }
+pub(crate) fn description(stack: &str, found: Option<&str>, adopted: bool) -> String {
+    let words = [(ADOPTED, adopted), (UNTAGGED, found.is_some_and(is_untagged))];
+    words.into_iter().filter(|(_, said)| *said).fold(marker(stack), |mark, (word, _)| format!("{mark};{word}"))
+}
+
+/// A description that says, too, that there are no tags.
+pub(crate) fn without_tags(description: &str) -> String {
+    if is_untagged(description) { description.to_owned() } else { format!("{description};{UNTAGGED}") }
 }
 
 /// Whether a description says that there are no tags.
 pub(crate) fn is_untagged(description: &str) -> bool {
-    description.ends_with(UNTAGGED)
+    says(description, UNTAGGED)
+}
+
+/// Whether a mark says that a resource was there before the stack.
+pub(crate) fn is_adopted(tags: Option<&Tags>, description: Option<&str>) -> bool {
+    tags.is_some_and(|tags| tags.contains_key(ADOPTED_TAG)) || description.is_some_and(|description| says(description, ADOPTED))
+}
+
+/// Whether the marker in a description has this word.
+fn says(description: &str, word: &str) -> bool {
+    let Some((_, after)) = description.split_once(marker("").as_str()) else { return false };
+    let mark = after.split(char::is_whitespace).next().unwrap_or_default();
+    mark.split(';').skip(1).any(|said| said == word)
 }
 
 /// Each wanted tag that is missing or has another value. Tags that wsfix does not know are left alone, and so is a resource
@@ -123,9 +160,27 @@ mod tests {
     fn a_marker_is_found_in_a_longer_description_and_is_exact() {
         assert_eq!(marked(Some(&marker("terminal"))), Some("terminal"));
         assert_eq!(marked(Some("do not touch: managed-by=wsfix;stack=terminal-2 (ask Ann)")), Some("terminal-2"));
-        assert_eq!(marked(Some(&untagged_marker("terminal"))), Some("terminal"));
+        assert_eq!(marked(Some(&without_tags(&marker("terminal")))), Some("terminal"));
         assert_eq!(marked(Some("managed by hand")), None);
         assert_eq!(marked(None), None);
+    }
+
+    #[test]
+    fn a_marker_keeps_what_it_says() {
+        let plain = description("a", None, false);
+        assert!(!is_adopted(None, Some(&plain)) && !is_untagged(&plain));
+        let adopted = description("a", Some(&plain), true);
+        assert_eq!(adopted, "managed-by=wsfix;stack=a;adopted");
+        assert!(is_adopted(None, Some(&adopted)) && !is_untagged(&adopted));
+        let both = without_tags(&adopted);
+        assert_eq!(both, "managed-by=wsfix;stack=a;adopted;untagged");
+        assert_eq!((without_tags(&both), description("a", Some(&both), true)), (both.clone(), both.clone()));
+        assert!(is_adopted(None, Some(&both)) && is_untagged(&both));
+        assert_eq!(marked(Some(&both)), Some("a"));
+        // A stack may be called so, and a description may go on.
+        assert!(!is_adopted(None, Some(&description("adopted", None, false))));
+        assert!(!is_adopted(None, Some("managed-by=wsfix;stack=a once;adopted")));
+        assert!(is_adopted(Some(&tags(&[(ADOPTED_TAG, "true")])), Some(&plain)));
     }
 
     #[test]

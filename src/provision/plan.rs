@@ -42,6 +42,8 @@ pub enum Action {
     Create,
     /// It differs in these fields.
     Update(Vec<FieldChange>),
+    /// It is there and nobody's: it is marked as this stack's, and changed in these fields.
+    Adopt(Vec<FieldChange>),
     /// It is ours and should not be there; the text says why it is ours.
     Delete(String),
     /// It stands in the way, and only a person can decide; says what and how to go on.
@@ -103,7 +105,7 @@ impl Plan {
                 let (reason, remedy) = halves(why);
                 Some(Refusal { resource: label(step.kind, &step.name), reason: reason.to_owned(), remedy: remedy.to_owned() })
             }
-            Action::Keep | Action::Create | Action::Update(_) | Action::Delete(_) => None,
+            Action::Keep | Action::Create | Action::Update(_) | Action::Adopt(_) | Action::Delete(_) => None,
         };
         self.steps.iter().filter_map(refusal).collect()
     }

@@ -5,8 +5,8 @@
 #[non_exhaustive]
 pub enum Event {
     /// What a run will do is known: so many steps of each kind follow.
-    Planned { create: usize, update: usize, delete: usize },
-    /// A step begins: `action` is `look`, `create`, `update`, `delete`, `build` or `wait`.
+    Planned { create: usize, update: usize, adopt: usize, delete: usize },
+    /// A step begins: `action` is `look`, `create`, `update`, `adopt`, `delete`, `build` or `wait`.
     Started { resource: String, action: &'static str },
     /// A step waits for AWS: the state last seen.
     Waiting { resource: String, state: String },

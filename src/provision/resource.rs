@@ -79,6 +79,15 @@ impl Kind {
     }
 }
 
+/// What `status` says of a resource, that it was adopted first.
+pub(crate) fn told_adopted(adopted: bool, detail: String) -> String {
+    match (adopted, detail.is_empty()) {
+        (false, _) => detail,
+        (true, true) => "adopted".to_owned(),
+        (true, false) => format!("adopted; {detail}"),
+    }
+}
+
 /// A step's name in events and reports: `table WebSocketConnections`.
 pub(crate) fn label(kind: &str, name: &str) -> String {
     format!("{kind} {name}")
@@ -102,6 +111,22 @@ impl Verdict {
         let action = if changes.is_empty() { Action::Keep } else { Action::Update(changes) };
         let calls = if action == Action::Keep { &[] } else { calls };
         Self::step(kind, name, action, calls)
+    }
+
+    /// It was there before and becomes this stack's.
+    pub(crate) fn adopts(kind: Kind, name: &str, changes: Vec<FieldChange>, calls: &[ApiCall]) -> Self {
+        Self::step(kind, name, Action::Adopt(changes), calls)
+    }
+
+    /// It was there before, and cannot be made what the config wants without destroying something.
+    pub(crate) fn unadoptable(kind: Kind, name: &str, why: &str, remedy: &str) -> Self {
+        Self::refuse(kind, name, &format!("it is there already, is not this stack's, and cannot be adopted: {why}"), remedy)
+    }
+
+    /// It was adopted, and teardown leaves it; `command` deletes it by hand.
+    pub(crate) fn left(kind: Kind, name: &str, with: &str, command: &str) -> Self {
+        let whose = format!("{} was there before the stack and is left{with}", label(kind.name(), name));
+        Self::step(kind, name, Action::Keep, &[]).with_note(format!("{whose}; `--include-adopted` or `{command}` deletes it"))
     }
 
     /// Something is in the way: what, and how to go on.

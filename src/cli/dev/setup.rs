@@ -24,7 +24,7 @@ use crate::local::account::{Account, built_in};
 use crate::local::backend::{self, Backend};
 use crate::local::{self, Cloud, LogLine, StartError, page};
 use crate::provision::progress::{Event, Reporter};
-use crate::provision::{self, Outputs, Provisioned, Run, Stop};
+use crate::provision::{self, Consent, Outputs, Provisioned, Run, Stop};
 use crate::secret::Secret;
 use crate::verify;
 
@@ -147,7 +147,7 @@ impl Session {
         let recorder = Recorder { ui, built: RefCell::default() };
         let provisioning = Instant::now();
         let stop = Stop::default();
-        let run = Run { config: &config, reporter: &recorder, stop: &stop };
+        let run = Run { config: &config, reporter: &recorder, stop: &stop, consent: Consent::default() };
         let done = until_stopped(ui, &stop, async { Ok(provision::provision(&run).await?) }).await?;
         if let Some(list) = list {
             let Built { detail, time, .. } = recorder.built.take();

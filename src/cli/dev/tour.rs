@@ -10,7 +10,7 @@ use crate::cli::style::{self, count, duration};
 use crate::cli::ui::Ui;
 use crate::contract::{TOKEN_SUBPROTOCOL, backend, item};
 use crate::local::backend::Backend;
-use crate::provision::{self, Run, Stop};
+use crate::provision::{self, Consent, Run, Stop};
 use crate::secret::Secret;
 use crate::verify::{Failure, Socket, Target};
 
@@ -49,7 +49,7 @@ async fn again(session: &Session, ui: &Ui) -> Result<Result<String, String>, Err
     let calls = session.cloud.calls();
     calls.clear();
     let stop = Stop::default();
-    let plan = provision::provision(&Run { config: &session.config, reporter: ui, stop: &stop }).await?.plan;
+    let plan = provision::provision(&Run { config: &session.config, reporter: ui, stop: &stop, consent: Consent::default() }).await?.plan;
     let all = calls.all();
     let mutating: Vec<&str> = all.iter().filter(|call| call.is_mutating()).map(|call| call.operation.as_str()).collect();
     if mutating.is_empty() && plan.is_empty() {
@@ -187,7 +187,7 @@ async fn gone(table: &Connections) -> Result<String, String> {
 
 async fn teardown(session: &Session, ui: &Ui) -> Result<Result<String, String>, Error> {
     let stop = Stop::default();
-    let run = Run { config: &session.config, reporter: ui, stop: &stop };
+    let run = Run { config: &session.config, reporter: ui, stop: &stop, consent: Consent::default() };
     let started = Instant::now();
     let plan = provision::plan_teardown(&run).await?;
     provision::teardown(&run, &plan).await?;

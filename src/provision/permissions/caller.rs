@@ -50,7 +50,7 @@ fn function(scope: Scope<'_>) -> Vec<Need> {
     let arn = scope.place.function(&scope.want.function.name);
     let row = |group, phase, action, calls| Row::new(group, phase, action, calls).on(arn.clone());
     let role = scope.role.map_or_else(|| scope.iam("role/*"), str::to_owned);
-    vec![
+    let mut needs = vec![
         row(Group::Function, Look, "lambda:GetFunction", &["GetFunction"])
             .needed("sees whether the function is there, and waits for it", "nothing can be made or deleted"),
         row(Group::FunctionTags, Look, "lambda:ListTags", &["GetFunction"])
@@ -75,7 +75,14 @@ fn function(scope: Scope<'_>) -> Vec<Need> {
             .optional("marks the function as this stack's", "the function has no tags; its description marks it"),
         row(Group::Function, Teardown, "lambda:DeleteFunction", &["DeleteFunction"])
             .needed("deletes the function", "the function cannot be deleted"),
-    ]
+    ];
+    if scope.want.consent.adopt {
+        needs.push(Row::new(Group::Function, Look, "lambda:ListEventSourceMappings", &["ListEventSourceMappings"]).on("*").optional(
+            "sees who else calls a function that is adopted; AWS lists all event sources or none",
+            "whose events the handler would get is not told",
+        ));
+    }
+    needs
 }
 
 fn api(scope: Scope<'_>) -> Vec<Need> {

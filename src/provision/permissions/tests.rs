@@ -23,6 +23,7 @@ fn every_need() -> (Vec<Need>, Vec<Need>) {
         stored.jwt.secret = Some(source);
         wants.push(Desired::partly(&stored));
     }
+    wants[0].consent.adopt = true;
     let (mut callers, mut handlers) = (Vec::new(), Vec::new());
     for want in &wants {
         let scope = Scope { want, place: &place, caller: None, role: None, api: None };

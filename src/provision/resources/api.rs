@@ -1,19 +1,20 @@
-//! The WebSocket API. Its name is not unique: it is found by its tag or its marker, never by its name alone.
+//! The WebSocket API. Its name is not unique: it is found by its tag or its marker, and by its name alone only to be adopted.
 
 use std::collections::HashMap;
 use std::rc::Rc;
 
 use aws_sdk_apigatewayv2::types::ProtocolType;
 
+use crate::contract::ownership::{ADOPTED_TAG, STACK_TAG, TRUE};
 use crate::provision::answer::{Answer, TAGGING};
 use crate::provision::aws::{PAGE, without_retries};
 use crate::provision::desired::Desired;
 use crate::provision::error::{AwsError, Cause};
 use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::outputs::ResourceStatus;
-use crate::provision::ownership::{Owner, TAG_FIELD, Tags, description, is_untagged, marked, owner, tag_changes, untagged_marker};
+use crate::provision::ownership::{Owner, TAG_FIELD, Tags, description, is_adopted, is_untagged, marked, owner, tag_changes, without_tags};
 use crate::provision::plan::{Action, ApiCall, FieldChange};
-use crate::provision::resource::{Context, Field, Kind, Resource, Seen, Verdict, differences};
+use crate::provision::resource::{Context, Field, Kind, Resource, Seen, Verdict, differences, told_adopted};
 use crate::provision::wait::retry;
 
 const GET_APIS: ApiCall = ApiCall { name: "GetApis", iam: "apigateway:GET" };
@@ -38,7 +39,7 @@ impl Spec {
         Self {
             name: want.api.name.clone(),
             route_selection_expression: want.api.route_selection_expression.clone(),
-            description: description(&want.stack, found.map(One::description)),
+            description: description(&want.stack, found.map(One::description), found.is_some_and(One::adopted)),
             disable_execute_api_endpoint: false,
         }
     }
@@ -54,13 +55,46 @@ impl Spec {
     }
 }
 
-/// The WebSocket APIs that concern this stack.
-#[derive(Clone, Debug)]
+/// The APIs that concern this stack.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Live {
-    /// Those with this stack's mark.
+    /// Those with this stack's mark; without one, the one that is adopted.
     pub(crate) ours: Vec<One>,
     /// Those with the wanted name and without our mark.
     foreign: Vec<One>,
+    /// Ids of those with the wanted name that speak no WebSocket.
+    http: Vec<String>,
+}
+
+impl Live {
+    /// Sorts one API in, if it concerns this stack.
+    fn put(&mut self, want: &Desired, api: &aws_sdk_apigatewayv2::types::Api) {
+        let Some(one) = one(&want.stack, api) else { return };
+        let named = one.spec.name == want.api.name;
+        if api.protocol_type() != Some(&ProtocolType::Websocket) {
+            self.http.extend(named.then_some(one.id));
+        } else if one.owner.is_ours() {
+            self.ours.push(one);
+        } else if named {
+            self.foreign.push(one);
+        }
+    }
+
+    /// Takes the one API of our name that is nobody's for ours.
+    fn adopt(&mut self) {
+        let nobodys = |one: &One| one.owner == Owner::Nobody;
+        if self.ours.is_empty() && self.foreign.iter().filter(|one| nobodys(one)).count() == 1 {
+            let (adopted, others) = std::mem::take(&mut self.foreign).into_iter().partition(nobodys);
+            (self.ours, self.foreign) = (adopted, others);
+        }
+    }
+
+    /// What is told of APIs that only have the name.
+    fn notes(&self, name: &str) -> Vec<String> {
+        let http = self.http.iter().map(|id| format!("{id}, an HTTP API, has the name {name} too: it has no WebSockets, and is left"));
+        let foreign = self.foreign.iter().map(|one| format!("{}, an API of the name {name} too, is left: {}", one.id, one.owner.reason()));
+        http.chain(foreign).collect()
+    }
 }
 
 /// One API.
@@ -77,6 +111,11 @@ impl One {
     pub(crate) fn description(&self) -> &str {
         &self.spec.description
     }
+
+    /// Whether it was there before the stack, as a mark says; or it is adopted now.
+    pub(crate) fn adopted(&self) -> bool {
+        self.owner == Owner::Nobody || is_adopted(Some(&self.tags), Some(&self.spec.description))
+    }
 }
 
 pub(crate) struct Api;
@@ -87,7 +126,15 @@ impl Resource for Api {
     }
 
     fn read<'a>(&'a self, cx: &'a Context<'a>, _seen: Rc<Observed>) -> Seen<'a> {
-        Box::pin(async { Ok(Slot::Api(Found::of(read(cx).await)?)) })
+        Box::pin(async {
+            let live = read(cx).await.map(|mut live| {
+                if cx.want.consent.adopt {
+                    live.adopt();
+                }
+                live
+            });
+            Ok(Slot::Api(Found::of(live)?))
+        })
     }
 
     fn diff(&self, want: &Desired, seen: &Observed) -> Verdict {
@@ -97,20 +144,31 @@ impl Resource for Api {
             Found::Unknown(why) => return Verdict::unread(Kind::Api, name, why),
             Found::Absent => return Verdict::step(Kind::Api, name, Action::Create, CREATE),
         };
-        match (live.ours.as_slice(), live.foreign.first()) {
+        match (live.ours.as_slice(), live.foreign.as_slice()) {
             ([one], _) => {
                 let mut changes = differences(&Spec::wanted(want, Some(one)).fields(), &one.spec.fields());
-                changes.extend(tag_changes(&want.tags, Some(&one.tags), is_untagged(one.description())));
+                changes.extend(tag_changes(&want.tags_of(one.adopted()), Some(&one.tags), is_untagged(one.description())));
                 let calls = calls(&changes);
-                Verdict::changes(Kind::Api, name, changes, &calls)
+                if one.owner == Owner::Nobody {
+                    let mut verdict = Verdict::adopts(Kind::Api, name, changes, &calls);
+                    verdict.notes = live.notes(name);
+                    verdict
+                } else {
+                    Verdict::changes(Kind::Api, name, changes, &calls)
+                }
             }
-            ([], Some(foreign)) => Verdict::refuse(
+            ([], []) => {
+                let mut verdict = Verdict::step(Kind::Api, name, Action::Create, CREATE);
+                verdict.notes = live.notes(name);
+                verdict
+            }
+            ([], [foreign]) => Verdict::refuse(
                 Kind::Api,
                 name,
                 &format!("an API of this name, {}: {}", foreign.id, foreign.owner.reason()),
-                "set another `api.name` or `stack`, or, if it is this stack's, tag it `wsfix:stack` with the stack's name",
+                &foreign.owner.remedy("set another `api.name`", GET_APIS.iam),
             ),
-            ([], None) => Verdict::step(Kind::Api, name, Action::Create, CREATE),
+            ([], several) => refuse_several(want, seen, several),
             (several, _) => Verdict::refuse(
                 Kind::Api,
                 name,
@@ -154,12 +212,22 @@ impl Resource for Api {
                 &format!("{} has this stack's mark and the name `{}`", one.id, one.spec.name),
                 "set `api.name` to that name, or run `wsfix provision` first",
             ),
+            ([one], _) if one.owner == Owner::Ours && one.adopted() && !want.consent.delete_adopted => {
+                let with = if function_goes(want, seen) {
+                    ", with its routes; the function that they call goes, and every handshake then gets 500"
+                } else {
+                    ", with its routes, integrations and stages"
+                };
+                let command = format!("aws apigatewayv2 delete-api --api-id {}", one.id);
+                Some(Verdict::left(Kind::Api, name, with, &command))
+            }
             ([one], _) => match &one.owner {
                 Owner::Disputed(_) => {
                     refuse(&format!("{}: {}", one.id, one.owner.reason()), "run `wsfix provision` first, or delete it by hand")
                 }
                 Owner::Ours | Owner::Other(_) | Owner::Nobody | Owner::Unknown => {
-                    let why = format!("{} has this stack's mark; its routes, integrations and stages go with it", one.id);
+                    let adopted = if one.adopted() { ", and was adopted" } else { "" };
+                    let why = format!("{} has this stack's mark{adopted}; its routes, integrations and stages go with it", one.id);
                     Some(Verdict::step(Kind::Api, name, Action::Delete(why), &[DELETE_API]))
                 }
             },
@@ -179,12 +247,33 @@ impl Resource for Api {
             (_, Some(one)) if one.spec.disable_execute_api_endpoint => {
                 ("available".to_owned(), Some(false), format!("{}: its endpoint is switched off, every handshake gets 403", one.id))
             }
-            (_, Some(one)) => ("available".to_owned(), Some(true), one.id.clone()),
+            (_, Some(one)) => ("available".to_owned(), Some(true), told_adopted(one.adopted(), one.id.clone())),
             (Found::Present(live), None) if live.ours.len() > 1 => ("ambiguous".to_owned(), Some(false), several_reason(&live.ours)),
             (Found::Present(_) | Found::Absent, None) => ("absent".to_owned(), Some(false), String::new()),
         };
         vec![ResourceStatus { kind: Kind::Api.name(), name: want.api.name.clone(), state, healthy, detail }]
     }
+}
+
+/// Several APIs of the wanted name, none of them this stack's: which one is meant, a person says.
+fn refuse_several(want: &Desired, seen: &Observed, several: &[One]) -> Verdict {
+    let said: Vec<String> = several.iter().map(|one| format!("{} ({})", one.id, one.owner.words())).collect();
+    let mark = format!(
+        "aws apigatewayv2 tag-resource --resource-arn {} --tags {STACK_TAG}={},{ADOPTED_TAG}={TRUE}",
+        seen.place.api("ID"),
+        want.stack
+    );
+    Verdict::refuse(
+        Kind::Api,
+        &want.api.name,
+        &format!("{} APIs have this name, and none is this stack's: {}", several.len(), said.join(", ")),
+        &format!("set another `api.name`, delete or rename all but one, or mark the one that is meant: `{mark}`"),
+    )
+}
+
+/// Whether teardown deletes the function that the routes call.
+fn function_goes(want: &Desired, seen: &Observed) -> bool {
+    seen.function.present().is_some_and(|function| function.goes(want))
 }
 
 fn several_reason(several: &[One]) -> String {
@@ -199,17 +288,12 @@ fn calls(changes: &[FieldChange]) -> Vec<ApiCall> {
 }
 
 async fn read(cx: &Context<'_>) -> Result<Live, AwsError> {
-    let mut live = Live { ours: Vec::new(), foreign: Vec::new() };
+    let mut live = Live::default();
     let mut token = None;
     loop {
         let page = cx.clients.api.get_apis().max_results(PAGE).set_next_token(token).send().await.explain(GET_APIS, &cx.want.api.name)?;
-        for api in page.items().iter().filter(|api| api.protocol_type() == Some(&ProtocolType::Websocket)) {
-            let Some(one) = one(&cx.want.stack, api) else { continue };
-            if one.owner.is_ours() {
-                live.ours.push(one);
-            } else if one.spec.name == cx.want.api.name {
-                live.foreign.push(one);
-            }
+        for api in page.items() {
+            live.put(&cx.want, api);
         }
         token = page.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
         if token.is_none() {
@@ -246,19 +330,39 @@ async fn create(cx: &Context<'_>, name: &str, seen: Rc<Observed>) -> Result<Slot
             Err(error) if !tags.is_empty() && error.denies(TAGGING) => {
                 cx.note(format!("the API gets no tags; the marker in its description stands in for them ({})", error.words()));
                 tags.clear();
-                spec.description = untagged_marker(&cx.want.stack);
+                spec.description = without_tags(&spec.description);
             }
             other => break other?,
         }
     };
     let id = made.api_id().unwrap_or_default().to_owned();
-    Ok(Slot::Api(Found::Present(Live { ours: vec![One { id, spec, tags, owner: Owner::Ours }], foreign: Vec::new() })))
+    Ok(present(One { id, spec, tags, owner: Owner::Ours }))
+}
+
+fn present(one: One) -> Slot {
+    Slot::Api(Found::Present(Live { ours: vec![one], ..Live::default() }))
 }
 
 async fn update(cx: &Context<'_>, name: &str, seen: Rc<Observed>) -> Result<Slot, AwsError> {
     let Some(one) = seen.api() else { return Ok(Slot::Same) };
-    let spec = Spec::wanted(&cx.want, Some(one));
+    let mut spec = Spec::wanted(&cx.want, Some(one));
     let resource = seen.place.api(&one.id);
+    let (wanted, mut tags) = (cx.want.tags_of(one.adopted()), one.tags.clone());
+    if !tag_changes(&wanted, Some(&tags), is_untagged(one.description())).is_empty() {
+        let send: HashMap<_, _> = wanted.clone().into_iter().collect();
+        let answer =
+            cx.clients.api.tag_resource().resource_arn(&resource).set_tags(Some(send)).send().await.explain(TAG_RESOURCE, &resource);
+        match answer {
+            Ok(_) => tags.extend(wanted),
+            Err(error) if matches!(error.cause, Cause::Denied { .. }) => {
+                cx.note(format!("the API's tags stay as they are ({})", error.words()));
+                if !tags.contains_key(STACK_TAG) {
+                    spec.description = without_tags(&spec.description);
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
     if spec != one.spec {
         retry(cx.watch(Kind::Api, name, UPDATE_API, 60), async || {
             let Spec { name, route_selection_expression, description, disable_execute_api_endpoint } = spec.clone();
@@ -269,18 +373,63 @@ async fn update(cx: &Context<'_>, name: &str, seen: Rc<Observed>) -> Result<Slot
         })
         .await?;
     }
-    let mut tags = one.tags.clone();
-    if !tag_changes(&cx.want.tags, Some(&tags), is_untagged(one.description())).is_empty() {
-        let wanted: HashMap<_, _> = cx.want.tags.clone().into_iter().collect();
-        let answer =
-            cx.clients.api.tag_resource().resource_arn(&resource).set_tags(Some(wanted)).send().await.explain(TAG_RESOURCE, &resource);
-        match answer {
-            Ok(_) => tags.extend(cx.want.tags.clone()),
-            Err(error) if matches!(error.cause, Cause::Denied { .. }) => {
-                cx.note(format!("the API's tags stay as they are ({})", error.words()))
-            }
-            Err(error) => return Err(error),
+    Ok(present(One { id: one.id.clone(), spec, tags, owner: Owner::Ours }))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_apigatewayv2::types::Api as Answered;
+
+    use super::*;
+    use crate::config::Settings;
+    use crate::provision::desired::tests::desired;
+    use crate::provision::resource::halves;
+
+    /// What the comparison says of these APIs (id, protocol, stack of its tag), all of the wanted name.
+    fn verdict(adopt: bool, apis: &[(&str, ProtocolType, Option<&str>)]) -> String {
+        let mut want = desired(Settings::default());
+        want.consent.adopt = adopt;
+        let mut live = Live::default();
+        for (id, protocol, stack) in apis {
+            let api = Answered::builder().api_id(*id).name(&want.api.name).protocol_type(protocol.clone());
+            let tags = stack.map(|stack| HashMap::from([(STACK_TAG.to_owned(), stack.to_owned())]));
+            live.put(&want, &api.route_selection_expression("$request.body.action").set_tags(tags).build());
         }
+        if adopt {
+            live.adopt();
+        }
+        let seen = Observed { api: Found::Present(live), ..Observed::default() };
+        let verdict = Api.diff(&want, &seen);
+        let action = match &verdict.steps[0].action {
+            Action::Refuse(why) => format!("refused: {}\n  {}", halves(why).0, halves(why).1),
+            Action::Adopt(_) => format!("adopts {}", seen.api_id()),
+            Action::Create => "creates".to_owned(),
+            other @ (Action::Keep | Action::Update(_) | Action::Delete(_)) => format!("{other:?}"),
+        };
+        verdict.notes.iter().fold(action, |text, note| format!("{text}\n  note: {note}")) + "\n"
     }
-    Ok(Slot::Api(Found::Present(Live { ours: vec![One { spec, tags, owner: Owner::Ours, ..one.clone() }], foreign: Vec::new() })))
+
+    #[test]
+    fn of_the_apis_of_one_name_the_one_that_is_nobodys_is_adopted() {
+        use ProtocolType::{Http, Websocket};
+        let other = ("theirs", Websocket, Some("other"));
+        let mut shown = verdict(true, &[("plain", Websocket, None), other.clone(), ("rest", Http, None)]);
+        shown += &verdict(true, &[("rest", Http, None)]);
+        shown += &verdict(true, &[("one", Websocket, None), ("two", Websocket, None), other.clone()]);
+        shown += &verdict(false, &[("one", Websocket, None)]);
+        shown += &verdict(true, &[other]);
+        insta::assert_snapshot!(shown, @r#"
+        adopts plain
+          note: rest, an HTTP API, has the name TerminalWebSocketAPI too: it has no WebSockets, and is left
+          note: theirs, an API of the name TerminalWebSocketAPI too, is left: it is there already and belongs to the stack `other`
+        creates
+          note: rest, an HTTP API, has the name TerminalWebSocketAPI too: it has no WebSockets, and is left
+        refused: 3 APIs have this name, and none is this stack's: one (without a mark), two (without a mark), theirs (of the stack `other`)
+          set another `api.name`, delete or rename all but one, or mark the one that is meant: `aws apigatewayv2 tag-resource --resource-arn arn::apigateway:::/apis/ID --tags wsfix:stack=terminal,wsfix:adopted=true`
+        refused: an API of this name, one: it is there already, and neither a tag `wsfix:stack` nor a description says that it is this stack's
+          `--adopt` takes it into this stack, and `wsfix plan --adopt` shows what that changes; or set another `api.name`
+        refused: an API of this name, theirs: it is there already and belongs to the stack `other`
+          set another `api.name`; what has another stack's mark is never adopted
+        "#);
+    }
 }

@@ -10,7 +10,7 @@ use crate::provision::desired::Desired;
 use crate::provision::error::{AwsError, Cause};
 use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::outputs::ResourceStatus;
-use crate::provision::ownership::marked;
+use crate::provision::ownership::{description, is_adopted, marked};
 use crate::provision::plan::{Action, ApiCall};
 use crate::provision::resource::{Context, Field, Kind, Resource, Seen, Verdict, differences};
 use crate::provision::wait::retry;
@@ -33,12 +33,14 @@ pub(crate) struct Spec {
 }
 
 impl Spec {
-    fn wanted(want: &Desired, seen: &Observed) -> Self {
+    /// `found`: the one that is there.
+    fn wanted(want: &Desired, seen: &Observed, found: Option<&One>) -> Self {
+        let adopted = found.is_some_and(|one| one.adopted() || (seen.in_adopted_api() && !is_marked(want, one)));
         Self {
             uri: seen.place.integration_uri(&want.function.name),
             kind: IntegrationType::AwsProxy.as_str().to_owned(),
             timeout_millis: TIMEOUT_MILLIS,
-            description: want.marker(),
+            description: description(&want.stack, None, adopted),
         }
     }
 
@@ -71,6 +73,16 @@ impl One {
     pub(crate) fn function(&self) -> Option<&str> {
         self.spec.uri.strip_suffix("/invocations")?.rsplit_once(":function:").map(|(_, name)| name)
     }
+
+    /// What it calls, in few words.
+    fn target(&self) -> &str {
+        self.function().unwrap_or(if self.spec.uri.is_empty() { &self.spec.kind } else { &self.spec.uri })
+    }
+
+    /// Whether its mark says that it was there before the stack.
+    fn adopted(&self) -> bool {
+        is_adopted(None, Some(&self.spec.description))
+    }
 }
 
 impl Live {
@@ -79,16 +91,18 @@ impl Live {
         self.all.push(one);
     }
 
-    /// The one that the routes share: the one with our mark (of several the one that `target` names), else the one that calls `uri`, else
-    /// the only one.
-    pub(crate) fn shared(&self, want: &Desired, target: Option<&str>, uri: &str) -> Option<&One> {
+    /// The one that the routes share: one with our mark, else one that calls `uri` (of several the one that `target` names), else the only
+    /// one. In an `adopted` API one that calls something else is a person's own.
+    pub(crate) fn shared(&self, want: &Desired, target: Option<&str>, uri: &str, adopted: bool) -> Option<&One> {
         let used = |one: &&One| target.is_some_and(|target| target.strip_prefix("integrations/") == Some(&one.id));
         let marked = || self.all.iter().filter(|one| is_marked(want, one));
+        let calling = || self.all.iter().filter(|one| one.spec.uri == uri);
         marked()
             .find(used)
             .or_else(|| marked().next())
-            .or_else(|| self.all.iter().find(|one| one.spec.uri == uri))
-            .or(if let [only] = self.all.as_slice() { Some(only) } else { None })
+            .or_else(|| calling().find(used))
+            .or_else(|| calling().next())
+            .or(if let ([only], false) = (self.all.as_slice(), adopted) { Some(only) } else { None })
     }
 }
 
@@ -128,7 +142,7 @@ impl Resource for Integration {
         match seen.shared_integration(want) {
             None => Verdict::step(Kind::Integration, NAME, Action::Create, &[CREATE_INTEGRATION]),
             Some(one) => {
-                let changes = differences(&Spec::wanted(want, seen).fields(), &one.spec.fields());
+                let changes = differences(&Spec::wanted(want, seen, Some(one)).fields(), &one.spec.fields());
                 Verdict::changes(Kind::Integration, NAME, changes, &[UPDATE_INTEGRATION])
             }
         }
@@ -177,7 +191,7 @@ async fn read(cx: &Context<'_>, api: &str) -> Result<Live, AwsError> {
 }
 
 async fn create(cx: &Context<'_>, seen: Rc<Observed>) -> Result<Slot, AwsError> {
-    let spec = Spec::wanted(&cx.want, &seen);
+    let spec = Spec::wanted(&cx.want, &seen, None);
     let api = seen.api_id();
     let resource = format!("{}/integrations", seen.place.api(api));
     let made = retry(cx.watch(Kind::Integration, NAME, CREATE_INTEGRATION, 60), async || {
@@ -192,7 +206,7 @@ async fn create(cx: &Context<'_>, seen: Rc<Observed>) -> Result<Slot, AwsError> 
 
 async fn update(cx: &Context<'_>, seen: Rc<Observed>) -> Result<Slot, AwsError> {
     let Some(one) = seen.shared_integration(&cx.want) else { return Ok(Slot::Same) };
-    let spec = Spec::wanted(&cx.want, &seen);
+    let spec = Spec::wanted(&cx.want, &seen, Some(one));
     let api = seen.api_id();
     let resource = format!("{}/integrations/{}", seen.place.api(api), one.id);
     retry(cx.watch(Kind::Integration, NAME, UPDATE_INTEGRATION, 60), async || {
@@ -227,13 +241,18 @@ impl Resource for SpareIntegrations {
     fn diff(&self, want: &Desired, seen: &Observed) -> Verdict {
         let (Some(live), Some(shared)) = (seen.integrations.present(), seen.shared_integration(want)) else { return Verdict::default() };
         let mut verdict = Verdict::default();
+        let mut left = Vec::new();
         for one in live.all.iter().filter(|one| one.id != shared.id) {
-            if is_marked(want, one) {
+            if is_marked(want, one) && !one.adopted() {
                 let why = Action::Delete("it has this stack's mark and no use".to_owned());
                 verdict.steps.extend(Verdict::step(Kind::SpareIntegration, &one.id, why, &[DELETE_INTEGRATION]).steps);
             } else {
-                verdict.notes.push(format!("the API has an integration {} that wsfix did not make; it is left", one.id));
+                left.push(format!("{} ({})", one.target(), one.id));
             }
+        }
+        left.sort();
+        if !left.is_empty() {
+            verdict.notes.push(format!("the API has integrations that wsfix did not make; they are left: {}", left.join(", ")));
         }
         verdict
     }

@@ -8,9 +8,9 @@ use crate::provision::desired::Desired;
 use crate::provision::error::{AwsError, Cause};
 use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::outputs::ResourceStatus;
-use crate::provision::ownership::{Owner, TAG_FIELD, Tags, owner, tag_changes};
+use crate::provision::ownership::{Owner, TAG_FIELD, Tags, is_adopted, owner, tag_changes};
 use crate::provision::plan::{Action, ApiCall, FieldChange};
-use crate::provision::resource::{Context, Field, Kind, Resource, Seen, Verdict, differences};
+use crate::provision::resource::{Context, Field, Kind, Resource, Seen, Verdict, differences, told_adopted};
 use crate::provision::wait::{Probe, retry, until};
 
 const DESCRIBE_LOG_GROUPS: ApiCall = ApiCall { name: "DescribeLogGroups", iam: "logs:DescribeLogGroups" };
@@ -49,6 +49,17 @@ pub(crate) struct Live {
     unread: Option<String>,
 }
 
+impl Live {
+    fn owner(&self, stack: &str) -> Owner {
+        owner(stack, self.tags.as_ref(), None)
+    }
+
+    /// Whether it was there before the stack: its tag says so, or nothing says that the stack made it.
+    fn adopted(&self, stack: &str) -> bool {
+        is_adopted(self.tags.as_ref(), None) || self.owner(stack) == Owner::Nobody
+    }
+}
+
 pub(crate) struct LogGroup;
 
 impl Resource for LogGroup {
@@ -73,23 +84,23 @@ impl Resource for LogGroup {
             }
             Found::Absent => return Verdict::step(Kind::LogGroup, &name, Action::Create, CREATE),
         };
-        let owner = owner(&want.stack, live.tags.as_ref(), None);
+        let owner = live.owner(&want.stack);
         let of_our_function = seen.function.present().is_some_and(|function| function.owner(&want.stack).is_ours());
         if owner == Owner::Unknown && !of_our_function {
             let note = format!("log group {name}: it is there already and is left as it is, since its tags cannot be read");
             return Verdict::step(Kind::LogGroup, &name, Action::Keep, &[]).with_note(note);
         }
-        if !owner.is_ours() && !of_our_function {
-            return Verdict::refuse(
-                Kind::LogGroup,
-                &name,
-                &owner.reason(),
-                "delete it, set another `function.name`, or, if it is this stack's, tag it `wsfix:stack` with the stack's name",
-            );
+        if !want.takes(&owner) && !of_our_function {
+            let remedy = owner.remedy("set another `function.name`, or delete it", LIST_TAGS.iam);
+            return Verdict::refuse(Kind::LogGroup, &name, &owner.reason(), &remedy);
         }
         let changes = changes(want, seen.untagged(), live);
         let calls = update_calls(&changes);
-        let verdict = Verdict::changes(Kind::LogGroup, &name, changes, &calls);
+        let verdict = if owner.is_ours() || of_our_function {
+            Verdict::changes(Kind::LogGroup, &name, changes, &calls)
+        } else {
+            adoption(want, &name, live, changes, &calls)
+        };
         match &live.unread {
             Some(why) => verdict.with_note(format!("log group {name}: tags not compared: {why}")),
             None => verdict,
@@ -123,20 +134,24 @@ impl Resource for LogGroup {
             Found::Absent => return None,
         };
         let refuse = |reason: &str, remedy: &str| Some(Verdict::refuse(Kind::LogGroup, &name, reason, remedy));
-        let owner = owner(&want.stack, live.tags.as_ref(), None);
         let of_our_function = seen.function.present().is_some_and(|function| function.owner(&want.stack).is_ours());
-        match owner {
+        match live.owner(&want.stack) {
             Owner::Ours if !seen.place.holds(&live.arn) => {
                 refuse(&format!("{} is not of this account and Region", live.arn), "check the credentials and `--region`")
             }
+            Owner::Ours if live.adopted(&want.stack) && !want.consent.delete_adopted => {
+                Some(Verdict::left(Kind::LogGroup, &name, ", with its lines", &by_hand(&name)))
+            }
             Owner::Ours => {
-                let why = format!("{} has this stack's tag", live.arn);
+                let adopted = if live.adopted(&want.stack) { ", and was adopted" } else { "" };
+                let why = format!("{} has this stack's tag{adopted}", live.arn);
                 Some(Verdict::step(Kind::LogGroup, &name, Action::Delete(why), &[DELETE_LOG_GROUP, DESCRIBE_LOG_GROUPS]))
             }
             Owner::Unknown | Owner::Disputed(_) | Owner::Nobody if of_our_function => Some(Verdict::default().with_note(format!(
-                "the log group {name} is the function's, but nothing on it says that this stack made it: it is left; `aws logs delete-log-group --log-group-name {name}` deletes it"
+                "the log group {name} is the function's, but nothing on it says that this stack made it: it is left; `{}` deletes it",
+                by_hand(&name)
             ))),
-            Owner::Other(_) | Owner::Nobody | Owner::Unknown | Owner::Disputed(_) => {
+            owner @ (Owner::Other(_) | Owner::Nobody | Owner::Unknown | Owner::Disputed(_)) => {
                 Some(Verdict::default().with_note(format!("the log group {name} is not this stack's and is left: {}", owner.reason())))
             }
         }
@@ -146,18 +161,39 @@ impl Resource for LogGroup {
         let (state, healthy, detail) = match &seen.log_group {
             Found::Absent => ("absent", Some(false), "the function writes no log lines that can be read here".to_owned()),
             Found::Unknown(why) => ("unknown", None, why.clone()),
-            Found::Present(live) => match live.spec.retention_days {
-                Some(days) => ("present", Some(true), format!("lines are kept for {days} days")),
-                None => ("present", Some(true), "lines never expire".to_owned()),
-            },
+            Found::Present(live) => {
+                let kept = match live.spec.retention_days {
+                    Some(days) => format!("lines are kept for {days} days"),
+                    None => "lines never expire".to_owned(),
+                };
+                let adopted = live.owner(&want.stack).is_ours() && live.adopted(&want.stack);
+                ("present", Some(true), told_adopted(adopted, kept))
+            }
         };
         vec![ResourceStatus { kind: Kind::LogGroup.name(), name: want.log_group(), state: state.to_owned(), healthy, detail }]
     }
 }
 
+/// What a person would do.
+fn by_hand(name: &str) -> String {
+    format!("aws logs delete-log-group --log-group-name {name}")
+}
+
+/// What adopting changes, and what a person should know before.
+fn adoption(want: &Desired, name: &str, live: &Live, changes: Vec<FieldChange>, calls: &[ApiCall]) -> Verdict {
+    let verdict = Verdict::adopts(Kind::LogGroup, name, changes, calls);
+    let days = want.log_retention_days;
+    if live.spec.retention_days.is_none_or(|found| found > days) {
+        verdict
+            .with_note(format!("log group {name}: its lines older than {days} days will be deleted; `--log-retention` keeps them longer"))
+    } else {
+        verdict
+    }
+}
+
 fn changes(want: &Desired, untagged: bool, live: &Live) -> Vec<FieldChange> {
     let mut changes = differences(&Spec::wanted(want).fields(), &live.spec.fields());
-    changes.extend(tag_changes(&want.tags, live.tags.as_ref(), untagged));
+    changes.extend(tag_changes(&want.tags_of(live.adopted(&want.stack)), live.tags.as_ref(), untagged));
     changes
 }
 
@@ -260,20 +296,22 @@ async fn put_retention(cx: &Context<'_>, name: &str, arn: &str) -> Result<Spec, 
 async fn update(cx: &Context<'_>, name: &str, seen: Rc<Observed>) -> Result<Slot, AwsError> {
     let Some(live) = seen.log_group.present() else { return Ok(Slot::Same) };
     let mut live = live.clone();
-    if live.spec != Spec::wanted(&cx.want) {
-        live.spec = put_retention(cx, name, &live.arn).await?;
-    }
-    if !tag_changes(&cx.want.tags, live.tags.as_ref(), seen.untagged()).is_empty() {
-        let wanted: HashMap<_, _> = cx.want.tags.clone().into_iter().collect();
+    let tags = cx.want.tags_of(live.adopted(&cx.want.stack));
+    // The marks come first: whatever happens after them, the group says whose it is.
+    if !tag_changes(&tags, live.tags.as_ref(), seen.untagged()).is_empty() {
+        let wanted: HashMap<_, _> = tags.clone().into_iter().collect();
         let answer =
             cx.clients.logs.tag_resource().resource_arn(&live.arn).set_tags(Some(wanted)).send().await.explain(TAG_RESOURCE, &live.arn);
         match answer {
-            Ok(_) => live.tags.get_or_insert_default().extend(cx.want.tags.clone()),
+            Ok(_) => live.tags.get_or_insert_default().extend(tags),
             Err(error) if matches!(error.cause, Cause::Denied { .. }) => {
                 cx.note(format!("the log group's tags stay as they are ({})", error.words()))
             }
             Err(error) => return Err(error),
         }
+    }
+    if live.spec != Spec::wanted(&cx.want) {
+        live.spec = put_retention(cx, name, &live.arn).await?;
     }
     Ok(Slot::LogGroup(Found::Present(live)))
 }

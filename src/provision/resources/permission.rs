@@ -61,6 +61,8 @@ impl Spec {
 pub(crate) struct Live {
     /// The statements that are ours, by their ids.
     ours: Vec<(String, Spec)>,
+    /// Who else may call the function, in words.
+    others: Vec<String>,
 }
 
 fn sid(seen: &Observed) -> String {
@@ -96,10 +98,29 @@ impl Resource for Permission {
         let sid = sid(seen);
         let stands = live.ours.iter().any(|(other, _)| *other == sid);
         let stale = live.ours.iter().any(|(other, _)| *other != sid);
-        match (stands, stale) {
+        let mut verdict = match (stands, stale) {
             (false, false) => Verdict::step(Kind::Permission, name, Action::Create, &[ADD_PERMISSION]),
             _ => Verdict::changes(Kind::Permission, name, changes, &[REMOVE_PERMISSION, ADD_PERMISSION]),
+        };
+        // Who adopts a function should know who calls it.
+        if seen.function.present().is_some_and(|function| !function.owner(&want.stack).is_ours()) {
+            let others = live.others.join(", ");
+            verdict.notes.extend((!others.is_empty()).then(|| format!("function {name}: its policy goes on to name others: {others}")));
         }
+        verdict
+    }
+
+    /// The statement goes with the function, unless that was adopted and is left: then by itself, with the API.
+    fn teardown(&self, want: &Desired, seen: &Observed) -> Option<Verdict> {
+        let function = seen.function.present()?;
+        let stays = function.owner(&want.stack).is_ours() && !function.goes(want);
+        let api = seen.api().filter(|api| stays && (want.consent.delete_adopted || !api.adopted()))?;
+        let why = Action::Delete(format!("it lets the API {} call the function, which was adopted and stays", api.id));
+        Some(Verdict::step(Kind::Permission, &want.function.name, why, &[REMOVE_PERMISSION]))
+    }
+
+    fn delete<'a>(&'a self, cx: &'a Context<'a>, _name: &'a str, seen: Rc<Observed>) -> Seen<'a> {
+        Box::pin(async move { remove(cx, &sid(&seen)).await.map(|()| Slot::Permission(Found::Absent)) })
     }
 
     fn create<'a>(&'a self, cx: &'a Context<'a>, _name: &'a str, seen: Rc<Observed>) -> Seen<'a> {
@@ -145,7 +166,19 @@ async fn read(cx: &Context<'_>) -> Result<Live, AwsError> {
     let name = &cx.want.function.name;
     let answer = cx.clients.lambda.get_policy().function_name(name).send().await.explain(GET_POLICY, name)?;
     let policy: Value = serde_json::from_str(answer.policy().unwrap_or_default()).unwrap_or_default();
-    Ok(Live { ours: items(&policy["Statement"]).filter_map(ours).collect() })
+    let others = items(&policy["Statement"]).filter(|statement| ours(statement).is_none()).map(others).collect();
+    Ok(Live { ours: items(&policy["Statement"]).filter_map(ours).collect(), others })
+}
+
+/// A statement of others, in words: `events.amazonaws.com (by-hand, for arn:...)`.
+fn others(statement: &Value) -> String {
+    let text = |value: &Value| items(value).filter_map(Value::as_str).collect::<Vec<_>>().join(", ");
+    let principal = &statement["Principal"];
+    let who = [&principal["Service"], &principal["AWS"], principal].into_iter().map(text).find(|who| !who.is_empty());
+    let source = condition(statement, "aws:sourcearn");
+    let source = if source.is_empty() { String::new() } else { format!(", for {source}") };
+    let denied = if statement["Effect"] == "Deny" { ", denied" } else { "" };
+    format!("{} ({}{source}{denied})", who.unwrap_or_else(|| principal.to_string()), text(&statement["Sid"]))
 }
 
 /// A statement that is ours, by its id.
@@ -183,7 +216,7 @@ async fn put(cx: &Context<'_>, seen: Rc<Observed>) -> Result<Slot, AwsError> {
     if !live.ours.contains(&(sid.clone(), spec.clone())) {
         add(cx, &seen, &sid, &spec).await?;
     }
-    Ok(Slot::Permission(Found::Present(Live { ours: vec![(sid, spec)] })))
+    Ok(Slot::Permission(Found::Present(Live { ours: vec![(sid, spec)], others: live.others })))
 }
 
 async fn remove(cx: &Context<'_>, sid: &str) -> Result<(), AwsError> {
@@ -250,5 +283,8 @@ mod tests {
         let mut foreign = statement;
         foreign["Sid"] = json!("console-made");
         assert!(ours(&foreign).is_none());
+        assert_eq!(others(&foreign), "apigateway.amazonaws.com (console-made, for arn:a1/prod/*)");
+        let bucket = json!({ "Sid": "s3", "Effect": "Allow", "Principal": "*", "Action": ACTION });
+        assert_eq!(others(&bucket), "* (s3)");
     }
 }

@@ -109,7 +109,7 @@ impl Resource for Role {
         let verdict = self.diff(want, seen);
         let refused = verdict.steps.iter().find_map(|step| match &step.action {
             Action::Refuse(why) => Some(why.clone()),
-            Action::Keep | Action::Create | Action::Update(_) | Action::Delete(_) => None,
+            Action::Keep | Action::Create | Action::Update(_) | Action::Adopt(_) | Action::Delete(_) => None,
         });
         let (state, healthy) = match (&seen.role, &refused) {
             (Found::Unknown(_), _) => ("unknown", None),

@@ -114,7 +114,17 @@ impl Resource for Routes {
             };
             verdict.steps.extend(one.steps);
         }
-        for key in live.keys().filter(|key| !want.routes().any(|wanted| wanted == key.as_str())) {
+        for (key, one) in live.iter().filter(|(key, _)| !want.routes().any(|wanted| wanted == key.as_str())) {
+            if seen.in_adopted_api() {
+                verdict.notes.push(format!(
+                    "the adopted API has the route `{key}` to {}, which the config does not name: it is left; \
+                     `aws apigatewayv2 delete-route --api-id {} --route-id {}` deletes it",
+                    one.target(),
+                    seen.api_id(),
+                    one.id
+                ));
+                continue;
+            }
             let why = Action::Delete("it is in this stack's API and not in the config".to_owned());
             verdict.steps.extend(Verdict::step(Kind::Route, key, why, &[DELETE_ROUTE]).steps);
         }

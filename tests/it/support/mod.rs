@@ -1,6 +1,7 @@
 //! A local cloud, a config for it, and the pipelines run against it in this process.
 
 pub(crate) mod aws;
+pub(crate) mod console;
 pub(crate) mod elf;
 
 use std::cell::RefCell;
@@ -13,7 +14,7 @@ use wsfix::local::calls::CallRecord;
 use wsfix::local::{Cloud, Options};
 use wsfix::provision::plan::{Action, Plan};
 use wsfix::provision::progress::{Event, Reporter};
-use wsfix::provision::{self, Error, Provisioned, Run, Status, Stop};
+use wsfix::provision::{self, Consent, Error, Provisioned, Run, Status, Stop};
 use wsfix::secret::Secret;
 
 /// What the pipelines told.
@@ -40,6 +41,7 @@ pub(crate) struct Sandbox {
     pub(crate) config: Config,
     pub(crate) heard: Heard,
     pub(crate) stop: Stop,
+    pub(crate) consent: Consent,
     _handler: tempfile::TempDir,
 }
 
@@ -56,7 +58,7 @@ impl Sandbox {
         let path = handler.path().join("bootstrap");
         std::fs::write(&path, elf::executable(&[])).expect("a handler");
         let config = config(&cloud, path);
-        Self { cloud, config, heard: Heard::default(), stop: Stop::default(), _handler: handler }
+        Self { cloud, config, heard: Heard::default(), stop: Stop::default(), consent: Consent::default(), _handler: handler }
     }
 
     /// Another handler, whose bytes differ by `mark`.
@@ -67,7 +69,7 @@ impl Sandbox {
 
     /// A run of the pipelines.
     fn run(&self) -> Run<'_> {
-        Run { config: &self.config, reporter: &self.heard, stop: &self.stop }
+        Run { config: &self.config, reporter: &self.heard, stop: &self.stop, consent: self.consent }
     }
 
     pub(crate) fn try_provision(&self) -> Result<Provisioned, Error> {
@@ -200,6 +202,7 @@ pub(crate) fn differences(plan: &Plan) -> Vec<String> {
     for step in plan.changes() {
         match &step.action {
             Action::Update(changes) => list.extend(changes.iter().map(|change| format!("{} {}: {}", step.kind, step.name, change.field))),
+            Action::Adopt(_) => list.push(format!("{} {}: adopted", step.kind, step.name)),
             Action::Create => list.push(format!("{} {}: created", step.kind, step.name)),
             Action::Delete(_) => list.push(format!("{} {}: deleted", step.kind, step.name)),
             Action::Refuse(why) => list.push(format!("{} {}: refused: {why}", step.kind, step.name)),

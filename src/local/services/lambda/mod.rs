@@ -44,6 +44,7 @@ pub(crate) async fn answer(world: &Arc<World>, call: &Call) -> Outcome {
     match (call.operation.as_str(), parts.as_slice()) {
         ("CreateFunction", _) => create::create(world, call).await,
         ("ListFunctions", _) => read::list(world, call),
+        ("ListEventSourceMappings", _) => read::event_sources(world, call),
         ("GetFunction", [_, name]) => read::get(world, call, name),
         ("GetFunctionConfiguration", [_, name, _]) => read::configuration(world, call, name),
         ("UpdateFunctionCode", [_, name, _]) => update::code(world, call, name).await,

@@ -11,17 +11,19 @@ use aws_sdk_lambda::types::{
 
 use super::{HANDLER, Live, Parts, RUNTIME, Spec, changes};
 use crate::config::variables::Variable;
+use crate::contract::ownership::STACK_TAG;
 use crate::provision::answer::{Answer, TAGGING};
 use crate::provision::aws::for_uploads;
 use crate::provision::error::{AwsError, Cause};
 use crate::provision::observed::{Found, Observed, Slot};
-use crate::provision::ownership::{Tags, untagged_marker};
+use crate::provision::ownership::{Tags, without_tags};
 use crate::provision::plan::ApiCall;
 use crate::provision::resource::{Context, Kind};
 use crate::provision::wait::{Probe, retry, until};
 use crate::secret::Secret;
 
 pub(crate) const GET_FUNCTION: ApiCall = ApiCall { name: "GetFunction", iam: "lambda:GetFunction" };
+const LIST_EVENT_SOURCE_MAPPINGS: ApiCall = ApiCall { name: "ListEventSourceMappings", iam: "lambda:ListEventSourceMappings" };
 /// The tags come with the function, if this is allowed too.
 const LIST_TAGS: ApiCall = ApiCall { name: "GetFunction", iam: "lambda:ListTags" };
 const CREATE_FUNCTION: ApiCall = ApiCall { name: "CreateFunction", iam: "lambda:CreateFunction" };
@@ -51,7 +53,21 @@ pub(crate) async fn read(cx: &Context<'_>, name: &str) -> Result<Live, AwsError>
     Ok(live(&answer))
 }
 
-fn live(answer: &GetFunctionOutput) -> Live {
+/// The event source mappings that call a function, by their sources.
+pub(super) async fn event_sources(cx: &Context<'_>, name: &str) -> Result<Vec<String>, AwsError> {
+    let mut pages = cx.clients.lambda.list_event_source_mappings().function_name(name).into_paginator().send();
+    let mut sources = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page.explain(LIST_EVENT_SOURCE_MAPPINGS, name)?;
+        sources.extend(page.event_source_mappings().iter().map(|mapping| {
+            // A self-managed Kafka has no ARN.
+            mapping.event_source_arn().or(mapping.uuid()).unwrap_or_default().to_owned()
+        }));
+    }
+    Ok(sources)
+}
+
+pub(super) fn live(answer: &GetFunctionOutput) -> Live {
     let unread = answer.tags_error().map(|error| format!("{}: {}: {}", LIST_TAGS.iam, error.error_code(), error.message()));
     let tags = match (answer.tags(), &unread) {
         (_, Some(_)) => None,
@@ -81,11 +97,32 @@ fn live(answer: &GetFunctionOutput) -> Live {
         reason: reason(found),
         in_vpc: found.vpc_config().and_then(|vpc| vpc.vpc_id()).is_some_and(|id| !id.is_empty()),
         unread,
+        other_kind: other_kind(found),
+        event_sources: Found::Absent,
         environment_unread: found
             .environment()
             .and_then(|environment| environment.error())
             .map(|error| format!("{}: {}", error.error_code().unwrap_or_default(), error.message().unwrap_or_default())),
     }
+}
+
+/// What a function is that the handler cannot be put in the place of: its code is of another kind, or something else is in it.
+fn other_kind(found: &FunctionConfiguration) -> Vec<String> {
+    let mut reasons = Vec::new();
+    let runtime = found.runtime().map_or("", Runtime::as_str);
+    if found.package_type() == Some(&PackageType::Image) {
+        reasons.push("it is made of a container image".to_owned());
+    } else if !runtime.starts_with("provided") {
+        reasons.push(format!("its runtime is {runtime}, and wsfix's handler would destroy the code that it has"));
+    }
+    if !found.layers().is_empty() {
+        let layers: Vec<&str> = found.layers().iter().filter_map(|layer| layer.arn()).collect();
+        reasons.push(format!("it has layers ({})", layers.join(", ")));
+    }
+    if let Some(vpc) = found.vpc_config().and_then(|vpc| vpc.vpc_id()).filter(|id| !id.is_empty()) {
+        reasons.push(format!("it is in the VPC {vpc}, where the handler may reach neither the backend nor @connections"));
+    }
+    reasons
 }
 
 /// State and last update in one word: `Active`, or what is in the way.
@@ -135,7 +172,7 @@ pub(crate) async fn create(cx: &Context<'_>, seen: Rc<Observed>) -> Result<Slot,
 async fn create_function(cx: &Context<'_>, seen: &Observed, tags: &Tags) -> Result<(), AwsError> {
     let (want, mut spec) = (&cx.want, Spec::wanted(&cx.want, seen));
     if tags.is_empty() {
-        spec.description = untagged_marker(&want.stack);
+        spec.description = without_tags(&spec.description);
     }
     let arn = seen.place.function(&want.function.name);
     let zip = want.code.as_ref().map(|code| Blob::new(code.zip.to_vec()));
@@ -174,8 +211,13 @@ async fn repair(cx: &Context<'_>, seen: &Observed) -> Result<Slot, AwsError> {
     if live.spec.state.contains("Pending") || live.spec.state.contains("InProgress") {
         live = wait_ready(cx, false).await?;
     }
-    if parts.configuration {
-        update_configuration(cx, seen, &live).await?;
+    // The marks come first: whatever happens after them, the function says whose it is.
+    let mut spec = Spec::wanted(&cx.want, seen);
+    if parts.tags && !put_tags(cx, &live).await? && !live.tags.as_ref().is_some_and(|tags| tags.contains_key(STACK_TAG)) {
+        spec.description = without_tags(&spec.description);
+    }
+    if parts.configuration || spec.description != live.spec.description {
+        update_configuration(cx, &spec, &live).await?;
         live = wait_ready(cx, false).await?;
     }
     if parts.code {
@@ -183,17 +225,14 @@ async fn repair(cx: &Context<'_>, seen: &Observed) -> Result<Slot, AwsError> {
         live = wait_ready(cx, false).await?;
         check_code(cx, &live)?;
     }
-    if parts.tags {
-        put_tags(cx, &live.arn).await?;
-    }
     Ok(Slot::Function(Found::Present(live)))
 }
 
-async fn update_configuration(cx: &Context<'_>, seen: &Observed, live: &Live) -> Result<(), AwsError> {
-    let (name, spec) = (&cx.want.function.name, Spec::wanted(&cx.want, seen));
+async fn update_configuration(cx: &Context<'_>, spec: &Spec, live: &Live) -> Result<(), AwsError> {
+    let name = &cx.want.function.name;
     let call = cx.clients.lambda.update_function_configuration().function_name(name);
     let call = call.runtime(Runtime::from(RUNTIME)).handler(HANDLER).description(&spec.description);
-    let call = call.timeout(spec.timeout_seconds).memory_size(spec.memory_mb).environment(environment(&spec));
+    let call = call.timeout(spec.timeout_seconds).memory_size(spec.memory_mb).environment(environment(spec));
     // Naming a role asks for the right to pass it, even where it stays the same.
     let call = call.set_role(spec.role.clone().filter(|role| live.spec.role.as_ref() != Some(role)));
     let watch = cx.watch(Kind::Function, name, UPDATE_FUNCTION_CONFIGURATION, READY_SECONDS);
@@ -228,14 +267,15 @@ fn check_code(cx: &Context<'_>, live: &Live) -> Result<(), AwsError> {
     }
 }
 
-async fn put_tags(cx: &Context<'_>, arn: &str) -> Result<(), AwsError> {
-    let tags: HashMap<_, _> = cx.want.tags.clone().into_iter().collect();
-    match cx.clients.lambda.tag_resource().resource(arn).set_tags(Some(tags)).send().await.explain(TAG_RESOURCE, arn) {
+/// Whether the tags could be set.
+async fn put_tags(cx: &Context<'_>, live: &Live) -> Result<bool, AwsError> {
+    let tags: HashMap<_, _> = cx.want.tags_of(live.adopted(&cx.want.stack)).into_iter().collect();
+    match cx.clients.lambda.tag_resource().resource(&live.arn).set_tags(Some(tags)).send().await.explain(TAG_RESOURCE, &live.arn) {
         Err(error) if matches!(error.cause, Cause::Denied { .. }) => {
             cx.note(format!("the function's tags stay as they are ({})", error.words()));
-            Ok(())
+            Ok(false)
         }
-        other => other.map(drop),
+        other => other.map(|_| true),
     }
 }
 

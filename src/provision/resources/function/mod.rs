@@ -12,9 +12,9 @@ use crate::provision::environment;
 use crate::provision::error::AwsError;
 use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::outputs::ResourceStatus;
-use crate::provision::ownership::{Owner, TAG_FIELD, Tags, description, is_untagged, marked, owner, tag_changes};
+use crate::provision::ownership::{Owner, TAG_FIELD, Tags, description, is_adopted, is_untagged, marked, owner, tag_changes};
 use crate::provision::plan::{Action, ApiCall, FieldChange};
-use crate::provision::resource::{Context, Field, Kind, Resource, Seen, Verdict, differences};
+use crate::provision::resource::{Context, Field, Kind, Resource, Seen, Verdict, differences, told_adopted};
 use crate::provision::roles;
 
 /// What runs a binary of one's own.
@@ -46,6 +46,7 @@ const READY: &str = "Active";
 
 impl Spec {
     pub(crate) fn wanted(want: &Desired, seen: &Observed) -> Self {
+        let found = seen.function.present();
         Self {
             code: want.code.as_ref().map(|code| code.sha256.clone()),
             role: roles::arn(want, seen),
@@ -54,7 +55,11 @@ impl Spec {
             timeout_seconds: want.function.timeout_seconds,
             memory_mb: want.function.memory_mb,
             architecture: want.function.architecture.as_str().to_owned(),
-            description: description(&want.stack, seen.function.present().map(|live| live.spec.description.as_str())),
+            description: description(
+                &want.stack,
+                found.map(|live| live.spec.description.as_str()),
+                found.is_some_and(|live| live.adopted(&want.stack)),
+            ),
             environment: environment::variables(want, seen),
             state: READY.to_owned(),
         }
@@ -95,11 +100,25 @@ pub(crate) struct Live {
     pub(crate) unread: Option<String>,
     /// Why the environment could not be read: its key may not be used, for one.
     pub(crate) environment_unread: Option<String>,
+    /// What it is that the handler's code would destroy, or could not run in.
+    pub(crate) other_kind: Vec<String>,
+    /// The event source mappings that call it; only asked where it may be adopted.
+    pub(crate) event_sources: Found<Vec<String>>,
 }
 
 impl Live {
     pub(crate) fn owner(&self, stack: &str) -> Owner {
         owner(stack, self.tags.as_ref(), marked(Some(&self.spec.description)))
+    }
+
+    /// Whether it was there before the stack, as a mark says; or it is adopted now.
+    pub(crate) fn adopted(&self, stack: &str) -> bool {
+        is_adopted(self.tags.as_ref(), Some(&self.spec.description)) || self.owner(stack) == Owner::Nobody
+    }
+
+    /// Whether teardown deletes it.
+    pub(crate) fn goes(&self, want: &Desired) -> bool {
+        self.owner(&want.stack) == Owner::Ours && (want.consent.delete_adopted || !self.adopted(&want.stack))
     }
 
     /// A variable of its environment.
@@ -126,7 +145,8 @@ pub(crate) fn changes(want: &Desired, seen: &Observed, live: &Live) -> Vec<Field
         variable.public = wanted.environment.get(name).map_or(setting, |variable| variable.public);
     }
     let mut changes = differences(&wanted.fields(), &found.fields());
-    changes.extend(tag_changes(&want.tags, live.tags.as_ref(), is_untagged(&live.spec.description)));
+    let tags = want.tags_of(live.adopted(&want.stack));
+    changes.extend(tag_changes(&tags, live.tags.as_ref(), is_untagged(&live.spec.description)));
     changes
 }
 
@@ -175,7 +195,17 @@ impl Resource for Function {
     }
 
     fn read<'a>(&'a self, cx: &'a Context<'a>, _seen: Rc<Observed>) -> Seen<'a> {
-        Box::pin(async { Ok(Slot::Function(Found::of(calls::read(cx, &cx.want.function.name).await)?)) })
+        Box::pin(async {
+            let name = &cx.want.function.name;
+            let mut found = Found::of(calls::read(cx, name).await)?;
+            if let Found::Present(live) = &mut found
+                && !live.owner(&cx.want.stack).is_ours()
+                && cx.want.takes(&live.owner(&cx.want.stack))
+            {
+                live.event_sources = Found::optional(calls::event_sources(cx, name).await)?;
+            }
+            Ok(Slot::Function(found))
+        })
     }
 
     fn diff(&self, want: &Desired, seen: &Observed) -> Verdict {
@@ -189,17 +219,18 @@ impl Resource for Function {
             Found::Absent => return Verdict::step(Kind::Function, name, Action::Create, calls::CREATE),
         };
         let owner = live.owner(&want.stack);
-        if !owner.is_ours() {
-            return Verdict::refuse(
-                Kind::Function,
-                name,
-                &owner.reason(),
-                "set another `function.name`, or, if it is this stack's, tag it `wsfix:stack` with the stack's name",
-            );
+        if owner == Owner::Nobody && !live.other_kind.is_empty() {
+            let remedy = format!("set another `function.name` (`--function-name`), or delete it: `{}`", by_hand(name));
+            return Verdict::unadoptable(Kind::Function, name, &live.other_kind.join("; "), &remedy);
+        }
+        if !want.takes(&owner) {
+            let remedy = owner.remedy("set another `function.name` (`--function-name`)", "lambda:ListTags");
+            return Verdict::refuse(Kind::Function, name, &owner.reason(), &remedy);
         }
         let changes = changes(want, seen, live);
         let calls = Parts::of(&changes).calls();
-        let mut verdict = Verdict::changes(Kind::Function, name, changes, &calls);
+        let mut verdict =
+            if owner.is_ours() { Verdict::changes(Kind::Function, name, changes, &calls) } else { adoption(name, live, changes, &calls) };
         if let Some(why) = &live.environment_unread {
             verdict.notes.push(format!("function {name}: environment not compared: {why}"));
         }
@@ -238,8 +269,15 @@ impl Resource for Function {
             Owner::Ours if !seen.place.holds(&live.arn) => {
                 refuse(&format!("{} is not of this account and Region", live.arn), "check the credentials and `--region`")
             }
+            Owner::Ours if !live.goes(want) => {
+                let table = seen.table.present().is_some_and(|table| table.goes(want));
+                let useless = if table { "; its table goes, and it cannot work without" } else { "" };
+                let with = format!(", with its code and its settings, the secrets among them{useless}");
+                Some(Verdict::left(Kind::Function, name, &with, &by_hand(name)))
+            }
             Owner::Ours => {
-                let why = format!("{} has this stack's mark; its permissions go with it", live.arn);
+                let adopted = if live.adopted(&want.stack) { ", and was adopted" } else { "" };
+                let why = format!("{} has this stack's mark{adopted}; its permissions go with it", live.arn);
                 Some(Verdict::step(Kind::Function, name, Action::Delete(why), &[calls::DELETE_FUNCTION, calls::GET_FUNCTION]))
             }
             owner @ (Owner::Disputed(_) | Owner::Unknown) => refuse(&owner.reason(), "run `wsfix provision` first, or delete it by hand"),
@@ -253,15 +291,52 @@ impl Resource for Function {
         let (state, healthy, detail) = match &seen.function {
             Found::Absent => ("absent".to_owned(), Some(false), String::new()),
             Found::Unknown(why) => ("unknown".to_owned(), None, why.clone()),
-            Found::Present(live) => (live.spec.state.clone(), Some(live.spec.state == READY), live.reason.clone()),
+            Found::Present(live) => {
+                let adopted = live.owner(&want.stack).is_ours() && live.adopted(&want.stack);
+                (live.spec.state.clone(), Some(live.spec.state == READY), told_adopted(adopted, live.reason.clone()))
+            }
         };
         vec![ResourceStatus { kind: Kind::Function.name(), name: want.function.name.clone(), state, healthy, detail }]
     }
 }
 
+/// What a person would do.
+fn by_hand(name: &str) -> String {
+    format!("aws lambda delete-function --function-name {name}")
+}
+
+/// What adopting changes, and what a person should know before.
+fn adoption(name: &str, live: &Live, changes: Vec<FieldChange>, calls: &[ApiCall]) -> Verdict {
+    let replaced = changes.iter().any(|change| change.field == "code");
+    let mut verdict = Verdict::adopts(Kind::Function, name, changes, calls);
+    if replaced {
+        verdict.notes.push(format!(
+            "function {name}: its code is REPLACED by wsfix's handler, and nothing keeps the old one; \
+             `aws lambda get-function --function-name {name} --query Code.Location --output text` says where it can be downloaded before"
+        ));
+    }
+    match &live.event_sources {
+        Found::Present(sources) => verdict.notes.extend(
+            sources
+                .iter()
+                .map(|source| format!("function {name}: an event source calls it, and would then call wsfix's handler: {source}")),
+        ),
+        Found::Unknown(why) => verdict.notes.push(format!("function {name}: whether event sources call it is not known: {why}")),
+        Found::Absent => {}
+    }
+    verdict
+}
+
 #[cfg(test)]
 mod tests {
+    use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
+    use aws_sdk_lambda::types::builders::FunctionConfigurationBuilder;
+    use aws_sdk_lambda::types::{FunctionConfiguration, Layer, PackageType, Runtime, VpcConfigResponse};
+
     use super::*;
+    use crate::config::Settings;
+    use crate::provision::desired::tests::desired;
+    use crate::provision::resource::halves;
 
     fn change(field: &str, from: &str) -> FieldChange {
         FieldChange { field: field.to_owned(), from: from.to_owned(), to: "x".to_owned() }
@@ -280,5 +355,58 @@ mod tests {
         assert_eq!(parts("tags.wsfix:stack", ""), (false, false, true));
         assert_eq!(parts("state", "Pending"), (false, false, false));
         assert_eq!(parts("state", "Failed"), (false, true, false));
+    }
+
+    fn found(configuration: FunctionConfigurationBuilder) -> Live {
+        calls::live(&GetFunctionOutput::builder().configuration(configuration.build()).build())
+    }
+
+    fn compared(live: Live) -> Verdict {
+        let mut want = desired(Settings::default());
+        want.consent.adopt = true;
+        Function.diff(&want, &Observed { function: Found::Present(live), ..Observed::default() })
+    }
+
+    #[test]
+    fn a_function_of_another_kind_is_not_adopted() {
+        let new = FunctionConfiguration::builder;
+        let layer = Layer::builder().arn("arn:aws:lambda:eu-west-1:111122223333:layer:l:1").build();
+        let vpc = VpcConfigResponse::builder().vpc_id("vpc-1").build();
+        let refused = [
+            new().package_type(PackageType::Zip).runtime(Runtime::Nodejs20x),
+            new().package_type(PackageType::Image),
+            new().runtime(Runtime::Providedal2023).layers(layer).vpc_config(vpc),
+        ];
+        let mut shown = String::new();
+        for configuration in refused {
+            let verdict = compared(found(configuration));
+            let Action::Refuse(why) = &verdict.steps[0].action else { panic!("{verdict:#?}") };
+            let (reason, remedy) = halves(why);
+            shown.push_str(&format!("{reason}\n  {remedy}\n"));
+        }
+        insta::assert_snapshot!(shown, @r#"
+        it is there already, is not this stack's, and cannot be adopted: its runtime is nodejs20.x, and wsfix's handler would destroy the code that it has
+          set another `function.name` (`--function-name`), or delete it: `aws lambda delete-function --function-name websocket-handler`
+        it is there already, is not this stack's, and cannot be adopted: it is made of a container image
+          set another `function.name` (`--function-name`), or delete it: `aws lambda delete-function --function-name websocket-handler`
+        it is there already, is not this stack's, and cannot be adopted: it has layers (arn:aws:lambda:eu-west-1:111122223333:layer:l:1); it is in the VPC vpc-1, where the handler may reach neither the backend nor @connections
+          set another `function.name` (`--function-name`), or delete it: `aws lambda delete-function --function-name websocket-handler`
+        "#);
+        for runtime in [Runtime::Providedal2023, Runtime::Providedal2] {
+            let verdict = compared(found(new().runtime(runtime)));
+            assert!(matches!(verdict.steps[0].action, Action::Adopt(_)), "{verdict:#?}");
+        }
+        // What is ours already is another matter: it is put right.
+        let marked = new().runtime(Runtime::Nodejs20x).description("managed-by=wsfix;stack=terminal");
+        assert!(matches!(compared(found(marked)).steps[0].action, Action::Update(_)));
+    }
+
+    #[test]
+    fn whose_events_an_adopted_function_would_get_is_told() {
+        let mut live = found(FunctionConfiguration::builder().runtime(Runtime::Providedal2023));
+        live.event_sources = Found::Present(vec!["arn:aws:sqs:eu-west-1:111122223333:q".to_owned()]);
+        assert!(compared(live.clone()).notes.iter().any(|note| note.ends_with("handler: arn:aws:sqs:eu-west-1:111122223333:q")));
+        live.event_sources = Found::Unknown("denied".to_owned());
+        assert!(compared(live).notes.iter().any(|note| note.ends_with("whether event sources call it is not known: denied")));
     }
 }

@@ -120,9 +120,10 @@ impl Resource for Stage {
             }
         };
         for other in &live.others {
-            verdict.notes.push(format!(
-                "the API also has the stage `{other}`, which the config does not name: it goes on serving until `wsfix teardown`"
-            ));
+            let until = if seen.in_adopted_api() { "the API is deleted" } else { "`wsfix teardown`" };
+            verdict
+                .notes
+                .push(format!("the API also has the stage `{other}`, which the config does not name: it goes on serving until {until}"));
         }
         verdict
     }
@@ -160,7 +161,9 @@ impl Resource for Stage {
 
 /// What differs, and whether the other steps cause a new deployment.
 fn changes(want: &Desired, seen: &Observed, one: &One) -> Vec<FieldChange> {
-    let mut changes = differences(&Spec::wanted(want).fields(), &one.spec.fields());
+    let mut live = one.spec.clone();
+    live.routes.retain(|(key, _)| !is_left(want, seen, key));
+    let mut changes = differences(&Spec::wanted(want).fields(), &live.fields());
     if redeploys(want, seen) && !changes.iter().any(|change| change.field == "deployment") {
         let from = one.deployment_id.clone().unwrap_or_default();
         changes.push(FieldChange { field: "deployment".to_owned(), from, to: "automatic, after the changes".to_owned() });
@@ -168,10 +171,15 @@ fn changes(want: &Desired, seen: &Observed, one: &One) -> Vec<FieldChange> {
     changes
 }
 
+/// Whether the settings belong to a route of an adopted API that the config does not name: both are left.
+fn is_left(want: &Desired, seen: &Observed, key: &str) -> bool {
+    seen.in_adopted_api() && !want.routes().any(|wanted| wanted == key)
+}
+
 fn redeploys(want: &Desired, seen: &Observed) -> bool {
     let api = resource::of(Kind::Api).map(|api| api.diff(want, seen)).unwrap_or_default();
     let selection = api.steps.iter().any(|step| match &step.action {
-        Action::Update(changes) => changes.iter().any(|change| change.field == "route_selection_expression"),
+        Action::Update(changes) | Action::Adopt(changes) => changes.iter().any(|change| change.field == "route_selection_expression"),
         Action::Keep | Action::Create | Action::Delete(_) | Action::Refuse(_) => false,
     });
     selection || resource::changes(&[Kind::Integration, Kind::Route, Kind::RouteResponse], want, seen)
@@ -276,7 +284,7 @@ async fn update(cx: &Context<'_>, seen: &Observed, one: &One, changes: &[FieldCh
     if is("auto_deploy") || is("deployment") && !automatic {
         deploy(cx, seen, one).await?;
     }
-    for key in one.route_settings.keys().filter(|key| *key != CONNECT) {
+    for key in one.route_settings.keys().filter(|key| *key != CONNECT && !is_left(&cx.want, seen, key)) {
         let call = cx.clients.api.delete_route_settings().api_id(api).stage_name(&cx.want.api.stage).route_key(key);
         match call.send().await.explain(DELETE_ROUTE_SETTINGS, &resource(cx, seen)) {
             Err(error) if error.cause != Cause::NotFound => return Err(error),

@@ -97,7 +97,8 @@ pub(crate) async fn read(cx: &Context<'_>, name: &str) -> Result<Live, AwsError>
         index_status: index.map(|index| index.index_status().map_or("", |status| status.as_str()).to_owned()),
         deletion_protection: table.deletion_protection_enabled().unwrap_or_default(),
         tags,
-        marked: document.as_ref().and_then(policy::stack),
+        policy: document,
+        items: table.item_count().unwrap_or_default(),
         unread,
     })
 }
@@ -136,6 +137,11 @@ fn other_keys(table: &TableDescription) -> Option<String> {
     if found != want {
         return Some(format!("its key is `{found}`, not `{want}`"));
     }
+    let attributes = table.attribute_definitions().iter();
+    let mut ours = attributes.filter(|attribute| [item::CONNECTION_ID, item::SESSION_ID].contains(&attribute.attribute_name()));
+    if let Some(other) = ours.find(|attribute| *attribute.attribute_type() != ScalarAttributeType::S) {
+        return Some(format!("its attribute `{}` is of type {}, not S", other.attribute_name(), other.attribute_type()));
+    }
     let index = table.global_secondary_indexes().iter().find(|index| index.index_name() == Some(SESSION_INDEX))?;
     let want = format!("{} HASH", item::SESSION_ID);
     let found = keys(index.key_schema());
@@ -168,7 +174,7 @@ pub(crate) async fn create(cx: &Context<'_>, seen: Rc<Observed>) -> Result<Slot,
                 with_policy = false;
             }
             // It was not there a moment ago: the answer to our call was lost, or another run made it.
-            Err(error) if error.cause == Cause::Exists => return adopt(cx, &seen, error).await,
+            Err(error) if error.cause == Cause::Exists => return go_on(cx, &seen, error).await,
             Err(error) => return Err(error),
         }
     }
@@ -188,7 +194,8 @@ pub(crate) async fn create(cx: &Context<'_>, seen: Rc<Observed>) -> Result<Slot,
         index_status: Some("ACTIVE".to_owned()),
         deletion_protection: false,
         tags: Some(tags),
-        marked: with_policy.then(|| cx.want.stack.clone()),
+        policy: document.filter(|_| with_policy),
+        items: 0,
         unread: Vec::new(),
     }))
 }
@@ -232,7 +239,7 @@ pub(super) fn unbuilt(call: ApiCall, resource: &str, error: &BuildError) -> AwsE
 }
 
 /// Goes on with a table that appeared during the run, if it is ours.
-async fn adopt(cx: &Context<'_>, seen: &Observed, exists: AwsError) -> Result<Slot, AwsError> {
+async fn go_on(cx: &Context<'_>, seen: &Observed, exists: AwsError) -> Result<Slot, AwsError> {
     wait_active(cx, true).await?;
     match reread(cx, seen).await? {
         Some(seen) => repair(cx, &seen).await,
@@ -282,6 +289,13 @@ async fn repair(cx: &Context<'_>, seen: &Observed) -> Result<Slot, AwsError> {
     let changes = changes(&cx.want, seen, &live);
     let has = |field: &str| changes.iter().any(|change| change.field == field);
     wait_active(cx, false).await?;
+    // The marks come first: whatever happens after them, the table says whose it is.
+    if changes.iter().any(|change| change.field.starts_with(TAG_FIELD)) {
+        put_tags(cx, &live.arn, &cx.want.tags_of(live.adopted(&cx.want.stack))).await?;
+    }
+    if let Some(document) = wanted_policy(&cx.want, seen).filter(|_| has("resource_policy")) {
+        put_policy(cx, &live.arn, &document).await?;
+    }
     if has("billing_mode") {
         let call = cx.clients.dynamodb.update_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
         retry(cx.watch(Kind::Table, name, UPDATE_TABLE, 60), async || call.clone().send().await.explain(UPDATE_TABLE, &live.arn)).await?;
@@ -293,12 +307,6 @@ async fn repair(cx: &Context<'_>, seen: &Observed) -> Result<Slot, AwsError> {
     if has("ttl_attribute") {
         let from = live.spec.ttl_attribute.clone().unwrap_or_default();
         live.spec.ttl_attribute = Some(expiry::enable(cx, &from).await?);
-    }
-    if let Some(document) = wanted_policy(&cx.want, seen).filter(|_| has("resource_policy")) {
-        put_policy(cx, &live.arn, &document).await?;
-    }
-    if changes.iter().any(|change| change.field.starts_with(TAG_FIELD)) {
-        put_tags(cx, &live.arn).await?;
     }
     Ok(present(live))
 }
@@ -343,8 +351,8 @@ async fn put_policy(cx: &Context<'_>, arn: &str, document: &Value) -> Result<(),
     }
 }
 
-async fn put_tags(cx: &Context<'_>, arn: &str) -> Result<(), AwsError> {
-    let tags = tag_list(&cx.want.tags).map_err(|error| unbuilt(TAG_RESOURCE, arn, &error))?;
+async fn put_tags(cx: &Context<'_>, arn: &str, tags: &Tags) -> Result<(), AwsError> {
+    let tags = tag_list(tags).map_err(|error| unbuilt(TAG_RESOURCE, arn, &error))?;
     let call = cx.clients.dynamodb.tag_resource().resource_arn(arn).set_tags(Some(tags));
     match retry(cx.watch(Kind::Table, &cx.want.table, TAG_RESOURCE, 60), async || call.clone().send().await.explain(TAG_RESOURCE, arn))
         .await

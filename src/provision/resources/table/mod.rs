@@ -13,9 +13,9 @@ use crate::provision::desired::Desired;
 use crate::provision::error::AwsError;
 use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::outputs::ResourceStatus;
-use crate::provision::ownership::{Owner, TAG_FIELD, Tags, owner, tag_changes};
+use crate::provision::ownership::{Owner, TAG_FIELD, Tags, is_adopted, owner, tag_changes};
 use crate::provision::plan::{Action, ApiCall, FieldChange};
-use crate::provision::resource::{Context, Field, Kind, Resource, Seen, Verdict, differences};
+use crate::provision::resource::{Context, Field, Kind, Resource, Seen, Verdict, differences, told_adopted};
 use crate::provision::roles;
 
 /// What wsfix manages about the table of connections; anything else is left as found. `None`: could not be read.
@@ -67,21 +67,44 @@ pub(crate) struct Live {
     pub(crate) deletion_protection: bool,
     /// `None`: could not be read.
     pub(crate) tags: Option<Tags>,
-    /// The stack that the resource policy names.
-    pub(crate) marked: Option<String>,
+    /// The resource policy; null where there is none. `None`: could not be read.
+    pub(crate) policy: Option<Value>,
+    /// How many items it holds, as of some hours ago (DynamoDB, DescribeTable).
+    pub(crate) items: i64,
     /// What could not be read, and why.
     pub(crate) unread: Vec<String>,
 }
 
 impl Live {
     pub(crate) fn owner(&self, stack: &str) -> Owner {
-        owner(stack, self.tags.as_ref(), self.marked.as_deref())
+        let marked = self.policy.as_ref().and_then(policy::stack);
+        owner(stack, self.tags.as_ref(), marked.as_deref())
+    }
+
+    /// Whether it was there before the stack: a mark says so, or nothing says that the stack made it.
+    pub(crate) fn adopted(&self, stack: &str) -> bool {
+        let marked = is_adopted(self.tags.as_ref(), None) || self.policy.as_ref().is_some_and(policy::is_adopted);
+        marked || self.owner(stack) == Owner::Nobody
+    }
+
+    /// Whether teardown deletes it.
+    pub(crate) fn goes(&self, want: &Desired) -> bool {
+        self.owner(&want.stack) == Owner::Ours && (want.consent.delete_adopted || !self.adopted(&want.stack))
+    }
+
+    /// The statements of its policy that are not ours.
+    fn others(&self) -> Vec<Value> {
+        self.policy.as_ref().map(policy::others).unwrap_or_default()
     }
 }
 
 /// The resource policy; `None` while the role is not known.
 pub(crate) fn wanted_policy(want: &Desired, seen: &Observed) -> Option<Value> {
-    Some(policy::document(&want.stack, &roles::arn(want, seen)?, &seen.place.table(&want.table)))
+    let (role, table) = (roles::arn(want, seen)?, seen.place.table(&want.table));
+    Some(match seen.table.present().filter(|live| live.adopted(&want.stack)) {
+        Some(live) => policy::adopted_document(&want.stack, &role, &table, &live.others()),
+        None => policy::document(&want.stack, &role, &table),
+    })
 }
 
 /// Reads a table of any name.
@@ -92,7 +115,7 @@ pub(crate) async fn read(cx: &Context<'_>, name: &str) -> Result<Live, AwsError>
 /// What differs: fields first, then tags.
 pub(crate) fn changes(want: &Desired, seen: &Observed, live: &Live) -> Vec<FieldChange> {
     let mut changes = differences(&Spec::wanted(want, seen).fields(), &live.spec.fields());
-    changes.extend(tag_changes(&want.tags, live.tags.as_ref(), seen.untagged()));
+    changes.extend(tag_changes(&want.tags_of(live.adopted(&want.stack)), live.tags.as_ref(), seen.untagged()));
     changes
 }
 
@@ -124,25 +147,22 @@ impl Resource for Table {
         let owner = live.owner(&want.stack);
         // The tags of a table that is being made cannot be read; its step looks again before it changes anything.
         let young = owner == Owner::Unknown && live.spec.status == "CREATING";
-        if !owner.is_ours() && !serves_our_function(want, seen) && !young {
-            return Verdict::refuse(
-                Kind::Table,
-                name,
-                &owner.reason(),
-                "set another `table`, or, if it is this stack's, tag it `wsfix:stack` with the stack's name",
-            );
+        let known = owner.is_ours() || serves_our_function(want, seen) || young;
+        if let Some(keys) = live.other_keys.as_ref().filter(|_| known || owner == Owner::Nobody) {
+            let remedy = "set another `table`, or delete what is in the way: AWS cannot change keys in place";
+            return if known {
+                Verdict::refuse(Kind::Table, name, keys, remedy)
+            } else {
+                Verdict::unadoptable(Kind::Table, name, keys, remedy)
+            };
         }
-        if let Some(keys) = &live.other_keys {
-            return Verdict::refuse(
-                Kind::Table,
-                name,
-                keys,
-                "set another `table`, or delete what is in the way: AWS cannot change keys in place",
-            );
+        if !known && !want.takes(&owner) {
+            let reads = "dynamodb:ListTagsOfResource and dynamodb:GetResourcePolicy";
+            return Verdict::refuse(Kind::Table, name, &owner.reason(), &owner.remedy("set another `table`", reads));
         }
         let changes = changes(want, seen, live);
         let calls = update_calls(&changes);
-        let mut verdict = Verdict::changes(Kind::Table, name, changes, &calls);
+        let mut verdict = if known { Verdict::changes(Kind::Table, name, changes, &calls) } else { adoption(name, live, changes, &calls) };
         verdict.notes.extend(live.unread.iter().map(|why| format!("table {name}: not compared: {why}")));
         verdict
     }
@@ -175,22 +195,29 @@ impl Resource for Table {
             Owner::Ours if !seen.place.holds(&live.arn) => {
                 refuse(&format!("{} is not of this account and Region", live.arn), "check the credentials and `--region`")
             }
+            Owner::Ours if !live.goes(want) => {
+                let with = if live.items > 0 { format!(", with its items (about {})", live.items) } else { String::new() };
+                Some(Verdict::left(Kind::Table, name, &with, &by_hand(name)))
+            }
             Owner::Ours if live.deletion_protection => refuse(
                 "it is protected against deletion",
                 &format!("`aws dynamodb update-table --table-name {name} --no-deletion-protection-enabled`, then again"),
             ),
             Owner::Ours => {
-                let why = format!("{} has this stack's mark", live.arn);
+                let adopted = if live.adopted(&want.stack) { ", and was adopted" } else { "" };
+                let why = format!("{} has this stack's mark{adopted}", live.arn);
                 Some(Verdict::step(Kind::Table, name, Action::Delete(why), &[calls::DELETE_TABLE, calls::DESCRIBE_TABLE]))
             }
             owner @ (Owner::Disputed(_) | Owner::Unknown) => refuse(
                 &owner.reason(),
                 "allow dynamodb:ListTagsOfResource and dynamodb:GetResourcePolicy, tag it `wsfix:stack` with the stack's name, or delete it by hand",
             ),
-            Owner::Nobody if serves_our_function(want, seen) => refuse(
-                "the stack's function works with it, but it has no mark of its own",
-                "tag it `wsfix:stack` with the stack's name, or delete it by hand",
-            ),
+            Owner::Nobody if serves_our_function(want, seen) => {
+                Some(Verdict::step(Kind::Table, name, Action::Keep, &[]).with_note(format!(
+                    "table {name}: the function works with it, but nothing on it says that this stack made it: it is left; `{}` deletes it",
+                    by_hand(name)
+                )))
+            }
             owner @ (Owner::Other(_) | Owner::Nobody) => {
                 Some(Verdict::default().with_note(format!("the table {name} is not this stack's and is left: {}", owner.reason())))
             }
@@ -203,11 +230,34 @@ impl Resource for Table {
             Found::Unknown(why) => ("unknown".to_owned(), None, why.clone()),
             Found::Present(live) => {
                 let (healthy, detail) = health(live);
-                (live.spec.status.clone(), Some(healthy), detail)
+                let adopted = live.owner(&want.stack).is_ours() && live.adopted(&want.stack);
+                (live.spec.status.clone(), Some(healthy), told_adopted(adopted, detail))
             }
         };
         vec![ResourceStatus { kind: Kind::Table.name(), name: want.table.clone(), state, healthy, detail }]
     }
+}
+
+/// What a person would do.
+fn by_hand(name: &str) -> String {
+    format!("aws dynamodb delete-table --table-name {name}")
+}
+
+/// What adopting changes, and what a person should know before.
+fn adoption(name: &str, live: &Live, changes: Vec<FieldChange>, calls: &[ApiCall]) -> Verdict {
+    let mut verdict = Verdict::adopts(Kind::Table, name, changes, calls);
+    if live.items > 0 {
+        verdict.notes.push(format!(
+            "table {name}: its items (about {}) stay; those without `{}` never expire",
+            live.items,
+            item::EXPIRES_AT
+        ));
+    }
+    let others = live.others().len();
+    if others > 0 {
+        verdict.notes.push(format!("table {name}: {others} statement(s) of its resource policy are not this stack's; they stay"));
+    }
+    verdict
 }
 
 /// Whether the function, which proves to be ours, names this table: enough to go on using it, not enough to delete it.

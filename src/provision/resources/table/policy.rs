@@ -10,27 +10,40 @@ const SID: &str = "WsfixStack";
 /// Ends the stack's name in the `Sid` of the index's statement.
 const INDEX: &str = "ZIndex";
 
+/// Follows the stack's name in the `Sid` on a table that was there before the stack. No escape looks like it.
+const ADOPTED: &str = "ZTakenOver";
+
 /// The policy that gives one role what the handler does to the table, and nothing else.
 pub(crate) fn document(stack: &str, role: &str, table: &str) -> Value {
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Sid": format!("{SID}{}", escape(stack)),
-                "Effect": "Allow",
-                "Principal": { "AWS": role },
-                "Action": ["dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:DeleteItem", "dynamodb:UpdateItem"],
-                "Resource": table,
-            },
-            {
-                "Sid": format!("{SID}{}{INDEX}", escape(stack)),
-                "Effect": "Allow",
-                "Principal": { "AWS": role },
-                "Action": "dynamodb:Query",
-                "Resource": format!("{table}/index/{SESSION_INDEX}"),
-            },
-        ],
-    })
+    let sid = format!("{SID}{}", escape(stack));
+    let statements = statements(&sid, role, table);
+    json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+/// The policy of an adopted table: ours, and the statements of others that it had.
+pub(crate) fn adopted_document(stack: &str, role: &str, table: &str, others: &[Value]) -> Value {
+    let sid = format!("{SID}{}{ADOPTED}", escape(stack));
+    let statements: Vec<Value> = statements(&sid, role, table).into_iter().chain(others.iter().cloned()).collect();
+    json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+fn statements(sid: &str, role: &str, table: &str) -> [Value; 2] {
+    [
+        json!({
+            "Sid": sid,
+            "Effect": "Allow",
+            "Principal": { "AWS": role },
+            "Action": ["dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:DeleteItem", "dynamodb:UpdateItem"],
+            "Resource": table,
+        }),
+        json!({
+            "Sid": format!("{sid}{INDEX}"),
+            "Effect": "Allow",
+            "Principal": { "AWS": role },
+            "Action": "dynamodb:Query",
+            "Resource": format!("{table}/index/{SESSION_INDEX}"),
+        }),
+    ]
 }
 
 /// A policy in words: what is compared, and what a plan shows. Two policies that mean the same read the same.
@@ -43,9 +56,25 @@ pub(crate) fn words(policy: &Value) -> String {
 /// The stack that a policy names as the table's, where one does.
 pub(crate) fn stack(policy: &Value) -> Option<String> {
     items(&policy["Statement"]).find_map(|statement| {
-        let name = statement["Sid"].as_str()?.strip_prefix(SID)?;
-        unescape(name.strip_suffix(INDEX).unwrap_or(name))
+        let name = ours(statement)?;
+        unescape(name.strip_suffix(ADOPTED).unwrap_or(name))
     })
+}
+
+/// Whether a policy says that the table was there before the stack.
+pub(crate) fn is_adopted(policy: &Value) -> bool {
+    items(&policy["Statement"]).filter_map(ours).any(|name| name.ends_with(ADOPTED))
+}
+
+/// The statements that no stack has written.
+pub(crate) fn others(policy: &Value) -> Vec<Value> {
+    items(&policy["Statement"]).filter(|statement| ours(statement).is_none()).cloned().collect()
+}
+
+/// What follows the prefix of our `Sid`s, in the statement of the table and in that of the index alike.
+fn ours(statement: &Value) -> Option<&str> {
+    let name = statement["Sid"].as_str()?.strip_prefix(SID)?;
+    Some(name.strip_suffix(INDEX).unwrap_or(name))
 }
 
 fn statement(statement: &Value) -> String {
@@ -142,5 +171,17 @@ mod tests {
             assert!(sid.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{sid}");
         }
         assert_eq!(stack(&json!({ "Statement": [{ "Sid": "Own" }] })), None);
+    }
+
+    #[test]
+    fn an_adopted_table_says_so_and_keeps_the_statements_of_others() {
+        let own = json!({ "Sid": "Own", "Effect": "Deny", "Principal": "*", "Action": "dynamodb:DeleteTable", "Resource": TABLE });
+        for name in ["terminal", "A_Z.9", "Zebra"] {
+            let policy = adopted_document(name, ROLE, TABLE, std::slice::from_ref(&own));
+            assert_eq!((stack(&policy).as_deref(), is_adopted(&policy)), (Some(name), true));
+            assert_eq!(others(&policy), std::slice::from_ref(&own));
+            assert!(!is_adopted(&document(name, ROLE, TABLE)));
+        }
+        assert_eq!(others(&json!({ "Statement": own })), [own]);
     }
 }
