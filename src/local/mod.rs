@@ -203,6 +203,15 @@ impl Cloud {
         &self.world.region
     }
 
+    /// Everything in the account that somebody made, whoever may see it: `table NAME`, `function NAME`, `api NAME`, `log group NAME`.
+    #[must_use]
+    pub fn inventory(&self) -> Vec<String> {
+        let of = |kind: &str, names: Vec<String>| names.into_iter().map(|name| format!("{kind} {name}")).collect::<Vec<_>>();
+        let groups = self.world.logs.names(self.world.clock.now_ms());
+        let (tables, functions) = (self.world.dynamodb.names(), self.world.functions.names());
+        [of("table", tables), of("function", functions), of("api", self.world.apis.names()), of("log group", groups)].concat()
+    }
+
     /// Every AWS call that was answered.
     #[must_use]
     pub fn calls(&self) -> &Calls {

@@ -177,6 +177,22 @@ def serve(name, argv, env=None, ports=1):
     raise RuntimeError(f"{name} does not start")
 
 
+def ministack(**more):
+    """Starts MiniStack with these variables besides; answers its port."""
+    environment = lambda port: {
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        # What the functions' processes get, as on AWS they get the Region.
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "IOT_MTLS_ENABLED": "0",
+        "TMPDIR": str(folder("temporary")),
+        "HOME": str(folder("home")),
+        **more,
+    }
+    _, (port,) = serve("ministack", lambda _: [sys.executable, "-m", "ministack"], environment)
+    return port
+
+
 class Account:
     """An account behind an endpoint, through boto3."""
 
@@ -191,10 +207,10 @@ class Account:
         config = Config(retries={"max_attempts": 1}, connect_timeout=5, read_timeout=30)
         return self.watch(self.session.client(name, **{"endpoint_url": self.endpoint, "config": config, **options}))
 
-    def make_role(self, name):
-        """A role that Lambda may assume and that may do anything."""
+    def make_role(self, name, policy=ANYTHING):
+        """A role that Lambda may assume, and what it may do."""
         made = self.iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))
-        self.iam.put_role_policy(RoleName=name, PolicyName="anything", PolicyDocument=json.dumps(ANYTHING))
+        self.iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=json.dumps(policy))
         return made["Role"]["Arn"]
 
     def role_document(self, name):

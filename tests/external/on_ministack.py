@@ -1,23 +1,12 @@
 """The life of a stack on MiniStack, with a WebSocket session through the handler's binary: on_ministack.py WSFIX HANDLER"""
 
-import sys
-
 import lifecycle
-from judge import Account, Backend, Tool, check, folder, main, serve
+from judge import Account, Backend, Tool, check, main, ministack
 from session import session
 
 
 def run(wsfix, handler):
-    environment = lambda port: {
-        "BIND_HOST": "127.0.0.1",
-        "GATEWAY_PORT": str(port),
-        # What the functions' processes get, as on AWS they get the Region.
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-        "IOT_MTLS_ENABLED": "0",
-        "TMPDIR": str(folder("temporary")),
-        "HOME": str(folder("home")),
-    }
-    _, (port,) = serve("ministack", lambda _: [sys.executable, "-m", "ministack"], environment)
+    port = ministack()
     account = Account(f"http://127.0.0.1:{port}")
     role = account.make_role("websocket-handler-role")
     role_before = account.role_document("websocket-handler-role")

@@ -55,6 +55,11 @@ fn a_stack_lives_on_ministack_and_speaks_websocket() {
 }
 
 #[test]
+fn a_denied_user_has_a_stack_on_ministack_that_checks_policies() {
+    judge("on_ministack_auth.py", &[TOOL, HANDLER]);
+}
+
+#[test]
 fn the_control_plane_lives_on_moto() {
     judge("on_moto.py", &[TOOL, HANDLER]);
 }

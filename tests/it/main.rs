@@ -4,6 +4,7 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "from the outside, the events are not exhaustive")]
 #![allow(unreachable_pub, reason = "a binary has no outside")]
 
+mod accounts;
 mod adoption;
 mod cli;
 mod commands;

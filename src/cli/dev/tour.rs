@@ -191,7 +191,7 @@ async fn teardown(session: &Session, ui: &Ui) -> Result<Result<String, String>, 
     let started = Instant::now();
     let plan = provision::plan_teardown(&run).await?;
     provision::teardown(&run, &plan).await?;
-    let left: Vec<String> = provision::plan_teardown(&run).await?.changes().map(|step| format!("{} {}", step.kind, step.name)).collect();
+    let left = session.cloud.inventory();
     Ok(if left.is_empty() {
         Ok(format!("{} deleted in {}", count(plan.changes().count(), "resource"), duration(started.elapsed())))
     } else {

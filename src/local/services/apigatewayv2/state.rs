@@ -37,6 +37,11 @@ pub(crate) struct StageView {
 }
 
 impl Apis {
+    /// The names of all APIs; two may be the same.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.lock().apis.iter().map(|api| api.name.clone()).collect()
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -32,6 +32,11 @@ use table::{Status, Table};
 pub(crate) struct Tables(Mutex<BTreeMap<String, Table>>);
 
 impl Tables {
+    /// The names of all tables.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.now().keys().cloned().collect()
+    }
+
     /// The tables as they are now: what was to be gone by now is gone.
     fn now(&self) -> MutexGuard<'_, BTreeMap<String, Table>> {
         let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);

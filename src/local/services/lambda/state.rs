@@ -28,6 +28,11 @@ impl Default for Functions {
 }
 
 impl Functions {
+    /// The names of all functions.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.lock().keys().cloned().collect()
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Function>> {
         let mut functions = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();

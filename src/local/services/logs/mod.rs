@@ -32,6 +32,11 @@ struct State {
 }
 
 impl Groups {
+    /// The names of all groups.
+    pub(crate) fn names(&self, now_ms: i64) -> Vec<String> {
+        self.now(now_ms).groups.keys().cloned().collect()
+    }
+
     /// The groups as they are now.
     fn now(&self, now_ms: i64) -> MutexGuard<'_, State> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
