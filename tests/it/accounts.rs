@@ -49,18 +49,3 @@ fn no_account_sees_a_write_to_iam_or_a_second_api() {
     let operations: BTreeSet<&str> = VISITS.iter().flat_map(|visit| &visit.calls).map(|call| call.operation.as_str()).collect();
     assert!(operations.contains("CreateApi") && operations.contains("GetRole"), "nothing was recorded: {operations:?}");
 }
-
-#[test]
-fn every_account_is_after_a_teardown_as_it_was_before() {
-    for visit in &*VISITS {
-        assert_eq!(visit.left, Vec::<String>::new(), "{}", visit.name);
-    }
-}
-
-#[test]
-fn a_stack_that_stands_works_and_is_not_changed_again() {
-    for visit in VISITS.iter().filter(|visit| visit.code("provision") == Some(0)) {
-        assert_eq!(visit.tour, Some(Ok(())), "{}", visit.name);
-        assert_eq!(visit.again, Vec::<String>::new(), "{}: a second run changes something", visit.name);
-    }
-}
