@@ -11,6 +11,8 @@ mod disconnect;
 mod error;
 mod event;
 mod handshake;
+#[cfg(test)]
+mod hostile;
 mod http;
 mod keys;
 mod log;
