@@ -236,7 +236,7 @@ fn of_run(error: &provision::Error, command: &str) -> Report {
 /// How to go on after a command that stopped in the middle.
 fn way_on(command: &str) -> Option<String> {
     match command {
-        "provision" => Some("`wsfix provision` goes on from here, `wsfix teardown` undoes it".to_owned()),
+        "provision" => Some("the same command goes on from here, `wsfix teardown` deletes what was made".to_owned()),
         "teardown" => Some("`wsfix teardown` goes on from here".to_owned()),
         _ => None,
     }
@@ -360,7 +360,7 @@ mod tests {
         hint: an explicit deny outranks every allow: only a change to the policy arn:aws:iam::111122223333:policy/No-Roles helps; ask an administrator of the account, or name a role that you may pass with `--existing-role`
         done so far: table WebSocketConnections
         left to do:  function websocket-handler, stage prod
-        `wsfix provision` goes on from here, `wsfix teardown` undoes it
+        the same command goes on from here, `wsfix teardown` deletes what was made
         ");
     }
 

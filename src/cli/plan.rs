@@ -162,7 +162,7 @@ pub(crate) fn show(plan: &Plan, paint: Paint, everything: bool) -> String {
 }
 
 /// Each field with its two values, a line each.
-fn show_fields(fields: &[FieldChange]) -> String {
+pub(crate) fn show_fields(fields: &[FieldChange]) -> String {
     let value = |text: &str| if text.is_empty() { "(nothing)".to_owned() } else { printable(text) };
     let line = |change: &FieldChange| format!("        {}: {} -> {}\n", change.field, value(&change.from), value(&change.to));
     fields.iter().map(line).collect()
@@ -196,6 +196,11 @@ pub(crate) fn document(plan: &Plan) -> Value {
     json!({ "summary": Counts::of(plan).document(), "steps": steps, "reads": reads, "notes": plan.notes })
 }
 
+/// Each field with its two values, for programs.
+pub(crate) fn fields(fields: &[FieldChange]) -> Vec<Value> {
+    fields.iter().map(|change| json!({ "field": change.field, "from": change.from, "to": change.to })).collect()
+}
+
 fn step(step: &Step) -> Value {
     let (action, fields, reason) = match &step.action {
         Action::Keep => ("keep", [].as_slice(), None),
@@ -205,7 +210,7 @@ fn step(step: &Step) -> Value {
         Action::Delete(why) => ("delete", [].as_slice(), Some(why)),
         Action::Refuse(why) => ("refuse", [].as_slice(), Some(why)),
     };
-    let fields: Vec<Value> = fields.iter().map(|change| json!({ "field": change.field, "from": change.from, "to": change.to })).collect();
+    let fields = self::fields(fields);
     let calls: Vec<Value> = step.calls.iter().map(call).collect();
     json!({ "kind": step.kind, "name": step.name, "action": action, "fields": fields, "reason": reason, "calls": calls })
 }

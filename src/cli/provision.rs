@@ -40,10 +40,11 @@ pub(crate) fn run(args: &ProvisionArgs, global: &Global, ui: &Ui) -> Result<Exit
     let started = Instant::now();
     let done = block_on(until_stopped(ui, &stop, async { Ok(provision::provision(&run).await?) }))?;
     let time = started.elapsed();
-    for note in &done.plan.notes {
+    let Counts { create, update, adopt, delete, .. } = Counts::of(&done.plan);
+    // An adoption has told them before its first step.
+    for note in done.plan.notes.iter().filter(|_| adopt == 0) {
         ui.note(&style::printable(note));
     }
-    let Counts { create, update, adopt, delete, .. } = Counts::of(&done.plan);
     let adopted = if adopt == 0 { String::new() } else { format!("{adopt} adopted, ") };
     ui.say(&if done.plan.is_empty() {
         format!("nothing to do: the stack is as it should be ({})", duration(time))

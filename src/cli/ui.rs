@@ -15,6 +15,7 @@ use crate::provision::progress::{Event, Reporter};
 use super::error::Error;
 use super::exit::Exit;
 use super::flags::{Global, Output};
+use super::plan;
 use super::style::{self, Paint};
 
 /// A wait that is worth a line.
@@ -252,6 +253,10 @@ impl Reporter for Ui {
             Event::Planned { create, update, adopt, delete } => {
                 self.emit("planned", json!({ "create": create, "update": update, "adopt": adopt, "delete": delete }));
                 self.plan(create + update + adopt + delete);
+            }
+            Event::Adopting { resource, fields } => {
+                self.emit("adopting", json!({ "resource": resource, "fields": plan::fields(&fields) }));
+                self.say(&format!("adopting  {resource}\n{}", plan::show_fields(&fields)));
             }
             Event::Started { resource, action } => {
                 self.emit("started", json!({ "resource": resource, "action": action }));

@@ -96,9 +96,8 @@ fn verb(action: &Action) -> &'static str {
 /// What a person would want to see of a step that is done: the fields that changed, or the id that it got.
 fn detail(step: &Step, slot: &Slot) -> String {
     match (&step.action, slot) {
-        (Action::Update(changes) | Action::Adopt(changes), _) => {
-            changes.iter().map(|change| change.field.as_str()).collect::<Vec<_>>().join(", ")
-        }
+        (Action::Adopt(changes), _) => format!("{} changes", changes.len()),
+        (Action::Update(changes), _) => changes.iter().map(|change| change.field.as_str()).collect::<Vec<_>>().join(", "),
         (Action::Create, Slot::Api(Found::Present(api))) => api.ours.iter().map(|one| one.id.as_str()).collect(),
         (Action::Create, Slot::Integration(one)) => one.id.clone(),
         (Action::Create, Slot::Route(_, Some(one))) => one.id.clone(),

@@ -40,7 +40,7 @@ pub use outputs::{Outputs, Status};
 use plan::Action;
 pub use plan::Plan;
 use progress::{Event, Reporter};
-use resource::{Context, Kind, RESOURCES};
+use resource::{Context, Kind, RESOURCES, label};
 use resources::log_group;
 
 /// What every pipeline works with.
@@ -107,6 +107,7 @@ pub async fn provision(run: &Run<'_>) -> Result<Provisioned, Error> {
     let (cx, seen) = prepare(run).await?;
     let plan = Plan::provision(&cx.want, &seen);
     run.reporter.event(planned(&plan));
+    tell_adoption(run.reporter, &plan);
     let seen = apply(&cx, run.stop, Order::Up, &plan.steps, seen).await?;
     let outputs = outputs::outputs(&cx.want, &seen).unwrap_or_default();
     Ok(Provisioned { plan, outputs })
@@ -139,6 +140,20 @@ fn planned(plan: &Plan) -> Event {
         update: count(|action| matches!(action, Action::Update(_))),
         adopt: count(|action| matches!(action, Action::Adopt(_))),
         delete: count(|action| matches!(action, Action::Delete(_))),
+    }
+}
+
+/// Says what is adopted while it can still be stopped, and with it all that the plan has to say.
+fn tell_adoption(reporter: &dyn Reporter, plan: &Plan) {
+    let mut adopts = false;
+    for step in &plan.steps {
+        if let Action::Adopt(fields) = &step.action {
+            adopts = true;
+            reporter.event(Event::Adopting { resource: label(step.kind, &step.name), fields: fields.clone() });
+        }
+    }
+    if adopts {
+        plan.notes.iter().for_each(|text| reporter.event(Event::Note { text: text.clone() }));
     }
 }
 

@@ -1,11 +1,15 @@
 //! What a run tells the outside while it goes on.
 
+use super::plan::FieldChange;
+
 /// Something that happened in a run. `cli/ui.rs` turns it into a bar, a line or an NDJSON event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
     /// What a run will do is known: so many steps of each kind follow.
     Planned { create: usize, update: usize, adopt: usize, delete: usize },
+    /// This is about to be adopted, and changed in these fields: told before the first step.
+    Adopting { resource: String, fields: Vec<FieldChange> },
     /// A step begins: `action` is `look`, `create`, `update`, `adopt`, `delete`, `build` or `wait`.
     Started { resource: String, action: &'static str },
     /// A step waits for AWS: the state last seen.

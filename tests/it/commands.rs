@@ -106,7 +106,7 @@ fn a_failure_in_the_middle_says_what_stands_and_how_to_go_on() {
             "AWS said  BadRequestException: no such luck",
             "(request ",
             "done so far: ",
-            "`wsfix provision` goes on from here, `wsfix teardown` undoes it",
+            "the same command goes on from here, `wsfix teardown` deletes what was made",
         ],
     );
     assert_eq!(failed.out, "");
@@ -180,7 +180,7 @@ fn an_interrupt_lets_running_calls_finish_and_the_next_run_goes_on() {
         let error = ended.document()["error"].clone();
         assert_eq!(error["message"], "stopped: the calls that were under way have finished");
         assert!(error["left"].as_array().is_some_and(|left| !left.is_empty()), "{error}");
-        assert!(error["next"].as_str().is_some_and(|next| next.starts_with("`wsfix provision` goes on")), "{error}");
+        assert!(error["next"].as_str().is_some_and(|next| next.starts_with("the same command goes on")), "{error}");
         tool.run(&["provision"]).says(0, &[]);
         tool.run(&["plan"]).says(0, &[]);
     }

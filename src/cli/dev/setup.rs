@@ -223,6 +223,7 @@ impl Reporter for Recorder<'_> {
                 built.detail.clone_from(detail);
             }
             Event::Planned { .. }
+            | Event::Adopting { .. }
             | Event::Started { .. }
             | Event::Waiting { .. }
             | Event::Finished { .. }
