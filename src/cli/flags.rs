@@ -45,6 +45,14 @@ fn present(text: &str) -> Result<bool, std::convert::Infallible> {
     Ok(!text.is_empty())
 }
 
+/// How many times faster a clock runs.
+pub(crate) fn speed(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(speed) if (0.001..=100_000.0).contains(&speed) => Ok(speed),
+        _ => Err("a number from 0.001 to 100000 is needed, such as 60".to_owned()),
+    }
+}
+
 /// How results and progress are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {

@@ -3,6 +3,7 @@
 mod build;
 mod completions;
 mod dev;
+mod doctor;
 mod error;
 mod exit;
 mod flags;
@@ -47,6 +48,7 @@ enum Command {
     Status(Box<status::StatusArgs>),
     Teardown(teardown::TeardownArgs),
     Build(build::BuildArgs),
+    Doctor(Box<doctor::DoctorArgs>),
     Dev(Box<dev::DevArgs>),
     Completions(completions::CompletionsArgs),
 }
@@ -75,6 +77,7 @@ pub fn run(args: Args, ui: &Ui) -> Result<Exit, Error> {
         Command::Status(args) => status::run(&args, &global, ui),
         Command::Teardown(args) => teardown::run(&args, &global, ui),
         Command::Build(args) => build::run(&args, &global, ui),
+        Command::Doctor(args) => doctor::run(&args, ui),
         Command::Dev(args) => dev::run(&args, &global, ui),
         Command::Completions(args) => completions::run(&args, ui),
     }
@@ -88,6 +91,7 @@ impl Command {
             Self::Status(_) => "status",
             Self::Teardown(_) => "teardown",
             Self::Build(_) => "build",
+            Self::Doctor(_) => "doctor",
             Self::Dev(_) => "dev",
             Self::Completions(_) => "completions",
         }

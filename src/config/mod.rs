@@ -20,6 +20,7 @@ mod yaml;
 
 pub use error::{Errors, Excerpt, Place, Problem};
 pub use load::{Loaded, load};
+pub use secrets::secret_at;
 pub use sources::{DEFAULT_FILE, Purpose, Settings, Sources, process_environment};
 
 use std::collections::BTreeMap;

@@ -1,5 +1,6 @@
 //! Secrets: named in flags and in the file, never written there.
 
+use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -184,6 +185,28 @@ fn value(reader: &mut Reader<'_>, spot: &Spot, read: Result<String, (String, Str
             None
         }
     }
+}
+
+/// A secret whose place a flag names: `env:NAME`, `file:PATH` or `-` (standard input).
+///
+/// # Errors
+/// What is wrong, and the way out; neither says what the secret is.
+pub fn secret_at(
+    source: &str,
+    environment: &dyn Fn(&str) -> Option<OsString>,
+    stdin: &mut dyn Read,
+) -> Result<Secret, (String, String)> {
+    let environment = |name: &str| environment(name).map(|value| value.into_string().map_err(drop));
+    let text = match reference(source) {
+        Some(Reference::Variable(name)) => read_variable(&environment, &name),
+        Some(Reference::File(file)) => read_file(&file),
+        Some(Reference::Stdin) => read_limited(stdin, "standard input"),
+        Some(Reference::Ssm(_) | Reference::SecretsManager(_)) | None => Err((
+            "the flag takes the place of a secret, never the secret itself: arguments can be seen by everybody".to_owned(),
+            "write `env:NAME`, `file:PATH` or `-` (standard input)".to_owned(),
+        )),
+    };
+    text.map(Secret::new)
 }
 
 fn read_variable(environment: &expand::Lookup<'_>, name: &str) -> Result<String, (String, String)> {

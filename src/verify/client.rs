@@ -3,17 +3,20 @@
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
-use tokio::net::TcpStream;
+use http::HeaderValue;
+use http::header::SEC_WEBSOCKET_PROTOCOL;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::{self, Message, client::IntoClientRequest};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::{self, Bytes, Message, protocol::Role};
 use url::Url;
 
 use crate::contract;
 use crate::secret::Secret;
 
-/// The longest piece of a refusal's body that is kept.
-const BODY_LIMIT: usize = 2048;
+use super::network::{self, Address, Stream, TlsFault};
+use super::upgrade::{Answer, Ask, upgrade};
 
 /// Where to connect, and as whom.
 #[derive(Clone, Debug)]
@@ -24,11 +27,15 @@ pub struct Target {
     pub token: Option<Secret>,
     /// Offers the token in the list of sub-protocols; otherwise it goes into the query string.
     pub in_subprotocol: bool,
+    /// Sub-protocols to offer besides.
+    pub subprotocols: Vec<String>,
     /// The session that is asked for.
     pub session: Option<String>,
     /// The `Origin` header; a browser always sends one.
     pub origin: Option<String>,
-    /// How long the handshake may take.
+    /// Certificates in PEM that are trusted besides those that browsers trust.
+    pub roots: Option<Vec<u8>>,
+    /// How long each stage of the handshake may take: the name, TCP, TLS, the answer.
     pub limit: Duration,
 }
 
@@ -36,7 +43,16 @@ impl Target {
     /// A handshake with the token in the query string.
     #[must_use]
     pub fn new(url: impl Into<String>, token: Option<Secret>) -> Self {
-        Self { url: url.into(), token, in_subprotocol: false, session: None, origin: None, limit: Duration::from_secs(30) }
+        Self {
+            url: url.into(),
+            token,
+            in_subprotocol: false,
+            subprotocols: Vec::new(),
+            session: None,
+            origin: None,
+            roots: None,
+            limit: Duration::from_secs(30),
+        }
     }
 
     /// The same, asking for a session.
@@ -55,10 +71,7 @@ impl Target {
 
     /// The whole URL. Holds the token: not to be printed.
     fn with_query(&self) -> Result<Url, Failure> {
-        let mut url = Url::parse(&self.url).map_err(|error| Failure::Url(format!("{}: {error}", self.url)))?;
-        if !matches!(url.scheme(), "ws" | "wss") {
-            return Err(Failure::Url(format!("{} starts with neither ws:// nor wss://", self.url)));
-        }
+        let mut url = Url::parse(&self.url).map_err(|error| Failure::Url(format!("{} is no URL: {error}", self.url)))?;
         if let Some(session) = &self.session {
             url.query_pairs_mut().append_pair(contract::query::SESSION_ID, session);
         }
@@ -68,21 +81,40 @@ impl Target {
         Ok(url)
     }
 
-    fn request(&self) -> Result<tungstenite::handshake::client::Request, Failure> {
-        let invalid = |what: &str| Failure::Url(format!("{} cannot be sent as a header", what));
+    /// Whether it can be tried at all.
+    ///
+    /// # Errors
+    /// When the URL or a header is not one.
+    pub fn check(&self) -> Result<(), Failure> {
+        self.ask().map(drop)
+    }
+
+    /// The sub-protocols that are offered, without the token.
+    pub(crate) fn offers(&self) -> Vec<String> {
+        let token = self.token.as_ref().filter(|_| self.in_subprotocol).map(|_| contract::TOKEN_SUBPROTOCOL.to_owned());
+        token.into_iter().chain(self.subprotocols.iter().cloned()).collect()
+    }
+
+    /// Where to connect, and what to ask for there.
+    pub(crate) fn ask(&self) -> Result<(Address, Ask), Failure> {
         let url = self.with_query()?;
-        let mut request = url.as_str().into_client_request().map_err(|_| Failure::Url(format!("{} is not a WebSocket URL", self.url)))?;
-        if let Some(token) = self.token.as_ref().filter(|_| self.in_subprotocol) {
-            let offer = format!("{}, {}", contract::TOKEN_SUBPROTOCOL, token.expose());
-            let mut value = http::HeaderValue::from_str(&offer).map_err(|_| invalid("the token"))?;
-            value.set_sensitive(true);
-            request.headers_mut().insert(http::header::SEC_WEBSOCKET_PROTOCOL, value);
-        }
-        if let Some(origin) = &self.origin {
-            let value = http::HeaderValue::from_str(origin).map_err(|_| invalid("the origin"))?;
-            request.headers_mut().insert(http::header::ORIGIN, value);
-        }
-        Ok(request)
+        let address = Address::of(&url)?;
+        let header = |what: &str, text: &str| {
+            let value = HeaderValue::from_str(text).map_err(|_| Failure::Url(format!("{what} cannot be sent as a header")))?;
+            Ok(Some(value))
+        };
+        let token = self.token.as_ref().filter(|_| self.in_subprotocol).map(Secret::expose);
+        let offers = token.into_iter().flat_map(|token| [contract::TOKEN_SUBPROTOCOL, token]);
+        let offers: Vec<&str> = offers.chain(self.subprotocols.iter().map(String::as_str)).collect();
+        let subprotocols = if offers.is_empty() { None } else { header("a sub-protocol", &offers.join(", "))? };
+        let subprotocols = subprotocols.map(|mut value: HeaderValue| {
+            value.set_sensitive(token.is_some());
+            value
+        });
+        let origin = self.origin.as_deref().map_or(Ok(None), |origin| header("the origin", origin))?;
+        let path_and_query = url[url::Position::BeforePath..url::Position::AfterQuery].to_owned();
+        let host = address.host_header();
+        Ok((address, Ask { path_and_query, host, subprotocols, origin }))
     }
 }
 
@@ -93,19 +125,37 @@ pub enum Failure {
     /// The URL or a header is not one.
     #[error("{0}")]
     Url(String),
-    /// The handshake was answered with a status other than 101; browsers show this as close code 1006.
-    #[error("the handshake was answered with HTTP {status}")]
-    Refused {
-        /// The HTTP status.
-        status: u16,
-        /// The beginning of the body.
-        body: String,
-        /// From the first byte to the answer.
-        elapsed: Duration,
-    },
-    /// Nothing answered, or not as a WebSocket server does.
-    #[error("{0}")]
+    /// The name has no address.
+    #[error("no such host: {0}")]
+    NoSuchHost(String),
+    /// No TCP connection.
+    #[error("no connection: {0}")]
     Unreachable(String),
+    /// No TLS.
+    #[error("{fault}: {detail}")]
+    Tls {
+        /// What is wrong.
+        fault: TlsFault,
+        /// In the words of the TLS library.
+        detail: String,
+    },
+    /// The server ended the connection instead of answering.
+    #[error("the server ended the connection without an answer: {0}")]
+    Unanswered(String),
+    /// What came is not HTTP.
+    #[error("the answer is not HTTP: {0}")]
+    NotHttp(String),
+    /// The handshake was answered with a status other than 101; browsers show this as close code 1006.
+    #[error("the handshake was answered with HTTP {}", .0.status)]
+    Refused(Box<Answer>),
+    /// The status was 101, but what came with it is no WebSocket's.
+    #[error("the answer has status 101, but {wrong}")]
+    NotWebSocket {
+        /// What is wrong with it.
+        wrong: String,
+        /// The answer.
+        answer: Box<Answer>,
+    },
     /// No answer in time.
     #[error("nothing came within {0:?}")]
     TimedOut(Duration),
@@ -122,17 +172,29 @@ pub enum Received {
     /// A binary message; its length.
     Binary(usize),
     /// A close frame; 1005 stands for one without a code.
-    Closed { code: u16, reason: String },
+    Closed {
+        /// The close code.
+        code: u16,
+        /// The text with it.
+        reason: String,
+    },
+}
+
+/// [`Received`], or the answer to a ping.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    Message(Received),
+    Pong,
 }
 
 /// An open connection.
 pub struct Socket {
-    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    /// The status of the handshake's answer: 101.
-    pub status: u16,
+    stream: WebSocketStream<TokioIo<Upgraded>>,
+    /// The answer to the handshake: status 101.
+    pub answer: Answer,
     /// The sub-protocol that the server picked.
     pub subprotocol: Option<String>,
-    /// How long the handshake took, the TCP connection included.
+    /// How long the handshake took, name, TCP and TLS included.
     pub elapsed: Duration,
 }
 
@@ -142,19 +204,26 @@ impl Socket {
     /// # Errors
     /// When the URL is wrong, nobody answers in time, or the handshake is refused.
     pub async fn connect(target: &Target) -> Result<Self, Failure> {
-        let request = target.request()?;
+        let (address, ask) = target.ask()?;
         let started = Instant::now();
-        let answer = timeout(target.limit, tokio_tungstenite::connect_async(request)).await;
-        let elapsed = started.elapsed();
-        let (stream, response) = match answer {
-            Err(_) => return Err(Failure::TimedOut(target.limit)),
-            Ok(Err(tungstenite::Error::Http(response))) => return Err(refusal(&response, elapsed)),
-            Ok(Err(error)) => return Err(Failure::Unreachable(error.to_string())),
-            Ok(Ok(opened)) => opened,
+        let addresses = network::look_up(&address, target.limit).await?;
+        let stream = network::connect(&addresses, target.limit).await?;
+        let stream: Stream = if address.tls {
+            network::secure(stream, &address.host, target.roots.as_deref(), target.limit).await.1?
+        } else {
+            Box::new(stream)
         };
-        let subprotocol = response.headers().get(http::header::SEC_WEBSOCKET_PROTOCOL);
-        let subprotocol = subprotocol.and_then(|value| value.to_str().ok()).map(str::to_owned);
-        Ok(Self { stream, status: response.status().as_u16(), subprotocol, elapsed })
+        let mut socket = Self::open(stream, &ask, target.limit).await?;
+        socket.elapsed = started.elapsed();
+        Ok(socket)
+    }
+
+    /// Shakes hands on a connection.
+    pub(crate) async fn open(stream: Stream, ask: &Ask, limit: Duration) -> Result<Self, Failure> {
+        let (answer, io) = upgrade(stream, ask, limit).await?;
+        let subprotocol = Some(answer.header(SEC_WEBSOCKET_PROTOCOL.as_str())).filter(|name| !name.is_empty()).map(str::to_owned);
+        let stream = WebSocketStream::from_raw_socket(io, Role::Client, None).await;
+        Ok(Self { stream, subprotocol, elapsed: answer.elapsed, answer })
     }
 
     /// Sends a text message.
@@ -175,17 +244,32 @@ impl Socket {
 
     async fn next(&mut self) -> Result<Received, Failure> {
         loop {
-            match self.stream.next().await {
-                None => return Err(Failure::Broken("end of stream".to_owned())),
-                Some(Err(error)) => return Err(broken(error)),
-                Some(Ok(Message::Text(text))) => return Ok(Received::Text(text.as_str().to_owned())),
-                Some(Ok(Message::Binary(bytes))) => return Ok(Received::Binary(bytes.len())),
+            if let Heard::Message(received) = self.hear().await? {
+                return Ok(received);
+            }
+        }
+    }
+
+    /// Sends a protocol ping.
+    pub(crate) async fn ping(&mut self) -> Result<(), Failure> {
+        self.stream.send(Message::Ping(Bytes::from_static(b"wsfix"))).await.map_err(broken)
+    }
+
+    /// Waits for whatever comes next, control frames included.
+    pub(crate) async fn hear(&mut self) -> Result<Heard, Failure> {
+        loop {
+            return match self.stream.next().await {
+                None => Err(Failure::Broken("end of stream".to_owned())),
+                Some(Err(error)) => Err(broken(error)),
+                Some(Ok(Message::Text(text))) => Ok(Heard::Message(Received::Text(text.as_str().to_owned()))),
+                Some(Ok(Message::Binary(bytes))) => Ok(Heard::Message(Received::Binary(bytes.len()))),
                 Some(Ok(Message::Close(frame))) => {
                     let (code, reason) = frame.map_or((1005, String::new()), |frame| (frame.code.into(), frame.reason.as_str().to_owned()));
-                    return Ok(Received::Closed { code, reason });
+                    Ok(Heard::Message(Received::Closed { code, reason }))
                 }
-                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
-            }
+                Some(Ok(Message::Pong(_))) => Ok(Heard::Pong),
+                Some(Ok(Message::Ping(_) | Message::Frame(_))) => continue,
+            };
         }
     }
 
@@ -219,12 +303,6 @@ impl Socket {
             }
         }
     }
-}
-
-fn refusal(response: &http::Response<Option<Vec<u8>>>, elapsed: Duration) -> Failure {
-    let body = response.body().as_deref().unwrap_or_default();
-    let body = String::from_utf8_lossy(&body[..body.len().min(BODY_LIMIT)]).into_owned();
-    Failure::Refused { status: response.status().as_u16(), body, elapsed }
 }
 
 fn broken(error: tungstenite::Error) -> Failure {
@@ -262,8 +340,8 @@ mod tests {
                 stream.write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 23\r\n\r\n{\"message\":\"Forbidden\"}").await.unwrap();
             });
             let failure = Socket::connect(&Target::new(url, None)).await.err().expect("refused");
-            let Failure::Refused { status, body, .. } = failure else { panic!("{failure:?}") };
-            assert_eq!((status, body.as_str()), (403, r#"{"message":"Forbidden"}"#));
+            let Failure::Refused(answer) = failure else { panic!("{failure:?}") };
+            assert_eq!((answer.status, answer.body.as_str()), (403, r#"{"message":"Forbidden"}"#));
         });
     }
 
@@ -293,7 +371,7 @@ mod tests {
                 let mut target = Target::new(url, Some(Secret::new("a.b-c.d_e"))).session("s 1&x");
                 target.in_subprotocol = in_subprotocol;
                 let mut socket = Socket::connect(&target).await.expect("connected");
-                assert_eq!(socket.status, 101);
+                assert_eq!(socket.answer.status, 101);
                 assert_eq!(socket.subprotocol.as_deref(), in_subprotocol.then_some("wsfix.jwt"));
                 assert_eq!(socket.ask("hello", LIMIT).await.unwrap().0, "hello");
                 socket.close(LIMIT).await.unwrap();

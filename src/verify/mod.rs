@@ -3,7 +3,11 @@
 //! Browsers hide why a handshake was refused; this client keeps the status, the body, the close code and the times.
 
 pub mod client;
+pub mod doctor;
+pub mod network;
 pub mod token;
+pub mod upgrade;
 
 pub use client::{Failure, Received, Socket, Target};
 pub use token::mint;
+pub use upgrade::Answer;

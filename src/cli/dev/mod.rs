@@ -19,7 +19,7 @@ use crate::secret::Secret;
 
 use super::error::Error;
 use super::exit::Exit;
-use super::flags::Global;
+use super::flags::{Global, speed};
 use super::plan::StackArgs;
 use super::runtime::{Interrupts, block_on};
 use super::style::{Paint, duration, printable};
@@ -83,13 +83,6 @@ impl TypedValueParser for AccountName {
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
         Some(Box::new(built_in::ALL.iter().map(|account| PossibleValue::new(account.name).help(account.about()))))
-    }
-}
-
-fn speed(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(speed) if (0.001..=100_000.0).contains(&speed) => Ok(speed),
-        _ => Err("a number from 0.001 to 100000 is needed, such as 60".to_owned()),
     }
 }
 

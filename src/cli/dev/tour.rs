@@ -67,7 +67,7 @@ async fn connections(session: &Session, token: Secret, ui: &Ui, list: &Checklist
         Ok(socket) => socket,
         Err(failure) => return list.failed("a client connects with a token in the URL", refused(&failure)),
     };
-    list.passed("a client connects with a token in the URL", format!("HTTP {} after {}", socket.status, duration(socket.elapsed)));
+    list.passed("a client connects with a token in the URL", format!("HTTP {} after {}", socket.answer.status, duration(socket.elapsed)));
 
     let table = Connections::of(session);
     let stored = stored(&table).await;
@@ -118,7 +118,7 @@ async fn answered(socket: &mut Socket, message: &Value) -> Result<String, String
 async fn subprotocol(url: &str, token: Secret) -> Result<String, String> {
     let target = Target::new(url, Some(token)).in_subprotocol();
     let socket = Socket::connect(&target).await.map_err(|failure| refused(&failure))?;
-    let (status, picked, time) = (socket.status, socket.subprotocol.clone(), socket.elapsed);
+    let (status, picked, time) = (socket.answer.status, socket.subprotocol.clone(), socket.elapsed);
     socket.close(LIMIT).await.map_err(|failure| failure.to_string())?;
     match picked {
         Some(name) if name == TOKEN_SUBPROTOCOL => Ok(format!("HTTP {status}, sub-protocol {name}, after {}", duration(time))),
@@ -145,8 +145,8 @@ async fn refusals(session: &Session, list: &Checklist<'_>) {
         list.judge(
             name,
             match Socket::connect(&target).await {
-                Err(Failure::Refused { status, elapsed, .. }) if status == expected => {
-                    Ok(format!("HTTP {status} after {}", duration(elapsed)))
+                Err(Failure::Refused(answer)) if answer.status == expected => {
+                    Ok(format!("HTTP {} after {}", answer.status, duration(answer.elapsed)))
                 }
                 Err(failure) => Err(refused(&failure)),
                 Ok(_) => Err("the connection was let in".to_owned()),
@@ -200,10 +200,10 @@ async fn teardown(session: &Session, ui: &Ui) -> Result<Result<String, String>, 
 }
 
 fn refused(failure: &Failure) -> String {
-    match failure {
-        Failure::Refused { status, body, .. } => format!("HTTP {status} {}", short(body)),
-        Failure::Url(_) | Failure::Unreachable(_) | Failure::TimedOut(_) | Failure::Broken(_) => failure.to_string(),
+    if let Failure::Refused(answer) = failure {
+        return format!("HTTP {} {}", answer.status, short(&answer.body));
     }
+    failure.to_string()
 }
 
 /// The beginning of a text.
