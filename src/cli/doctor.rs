@@ -135,13 +135,16 @@ fn options(args: &DoctorArgs, url: &str) -> Result<Options, Error> {
         }
         None => None,
     };
-    let roots = match &args.ca_file {
-        Some(file) => {
-            let read = std::fs::read(file);
-            Some(read.map_err(|error| Error::usage(format!("--ca-file {}: {error}", file.display()), "name a file with certificates in PEM"))?)
-        }
-        None => None,
-    };
+    let roots =
+        match &args.ca_file {
+            Some(file) => {
+                let read = std::fs::read(file);
+                Some(read.map_err(|error| {
+                    Error::usage(format!("--ca-file {}: {error}", file.display()), "name a file with certificates in PEM")
+                })?)
+            }
+            None => None,
+        };
     let target = Target {
         in_subprotocol: args.token_in_subprotocol,
         subprotocols: args.subprotocol.clone(),
@@ -183,13 +186,16 @@ fn show(findings: &Findings, verdict: &Verdict, paint: Paint) -> String {
         row("TCP", &format!("{peer} ({})", duration(*time)));
     }
     if let Some((seen, time)) = &findings.tls {
-        let certificate = seen.certificate.as_ref().map(|certificate| format!(", {}, issued by {}", certificate.subject, certificate.issuer));
+        let certificate =
+            seen.certificate.as_ref().map(|certificate| format!(", {}, issued by {}", certificate.subject, certificate.issuer));
         let version = seen.version.as_deref().unwrap_or("failed");
         row("TLS", &format!("{version}{} ({})", certificate.unwrap_or_default(), duration(*time)));
     }
     if let Some(answer) = &findings.answer {
         row("upgrade", &format!("HTTP {} ({})", answer.status, duration(answer.elapsed)));
-        for name in ["server", "via", "sec-websocket-protocol", "x-amzn-errortype", "x-amzn-requestid", "apigw-requestid", "cf-ray", "location"] {
+        for name in
+            ["server", "via", "sec-websocket-protocol", "x-amzn-errortype", "x-amzn-requestid", "apigw-requestid", "cf-ray", "location"]
+        {
             let value = answer.header(name).split(['?', '#']).next().unwrap_or_default();
             if !value.is_empty() {
                 row("", &format!("{name}: {value}"));
@@ -222,15 +228,21 @@ fn show_places(places: &[Place], folder: &Path, paint: Paint) -> String {
     let _ = match (old.len(), places.len()) {
         (0, 0) => writeln!(text, "no WebSocket URL in {folder}"),
         (0, all) => writeln!(text, "{folder}: none of {all} WebSocket URLs leads to a host without WebSockets"),
-        (old, all) => writeln!(text, "\n{folder}: {old} of {all} WebSocket URLs lead to App Runner, which takes HTTP only; `wsfix status` prints the URL to write there"),
+        (old, all) => writeln!(
+            text,
+            "\n{folder}: {old} of {all} WebSocket URLs lead to App Runner, which takes HTTP only; `wsfix status` prints the URL to write there"
+        ),
     };
     text
 }
 
 fn findings_document(findings: &Findings) -> Value {
-    let Findings { address, lookup, tcp, tls, answer, offered, failure, who, endings, watched } = findings;
+    let Findings { address, lookup, tcp, tls, answer, offered, failure, who, endings, watched, jitter: _ } = findings;
     let headers = |answer: &crate::verify::Answer| -> Value {
-        let shown = answer.headers.iter().map(|(name, value)| (name.to_string(), Value::from(String::from_utf8_lossy(value.as_bytes()).into_owned())));
+        let shown = answer
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), Value::from(String::from_utf8_lossy(value.as_bytes()).into_owned())));
         Value::Object(shown.filter(|(name, _)| name != "set-cookie").collect())
     };
     json!({

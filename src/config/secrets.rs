@@ -191,11 +191,7 @@ fn value(reader: &mut Reader<'_>, spot: &Spot, read: Result<String, (String, Str
 ///
 /// # Errors
 /// What is wrong, and the way out; neither says what the secret is.
-pub fn secret_at(
-    source: &str,
-    environment: &dyn Fn(&str) -> Option<OsString>,
-    stdin: &mut dyn Read,
-) -> Result<Secret, (String, String)> {
+pub fn secret_at(source: &str, environment: &dyn Fn(&str) -> Option<OsString>, stdin: &mut dyn Read) -> Result<Secret, (String, String)> {
     let environment = |name: &str| environment(name).map(|value| value.into_string().map_err(drop));
     let text = match reference(source) {
         Some(Reference::Variable(name)) => read_variable(&environment, &name),

@@ -312,7 +312,10 @@ mod tests {
     fn urls_lead_to_addresses() {
         let of = |url: &str| Address::of(&Url::parse(url).unwrap());
         let address = of("wss://Example.com/prod?x=1").unwrap();
-        assert_eq!((address.tls, address.host.as_str(), address.port, address.host_header().as_str()), (true, "example.com", 443, "example.com"));
+        assert_eq!(
+            (address.tls, address.host.as_str(), address.port, address.host_header().as_str()),
+            (true, "example.com", 443, "example.com")
+        );
         let address = of("ws://[::1]:8080/").unwrap();
         assert_eq!((address.host.as_str(), address.host_header().as_str()), ("::1", "[::1]:8080"));
         assert!(matches!(of("https://example.com"), Err(Failure::Url(_))));

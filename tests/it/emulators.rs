@@ -2,10 +2,11 @@
 //!
 //! Each is a script of `tests/external`, which can be run by hand too; what the servers lack is in `docs/emulators.md`.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
+
+use crate::support::skip;
 
 const TOOL: &str = env!("CARGO_BIN_EXE_wsfix");
 const HANDLER: &str = env!("CARGO_BIN_EXE_wsfix-handler");
@@ -27,11 +28,7 @@ fn judge(name: &str, arguments: &[&str]) {
     let python = match &*PYTHON {
         Ok(python) => python,
         Err(why) => {
-            assert!(std::env::var_os("CI").is_none(), "the Python packages of {name} cannot be installed:\n{why}");
-            // Past the capture of the test harness, which would hide it.
-            let last = why.lines().last().unwrap_or_default();
-            let _ = writeln!(std::io::stderr(), "SKIP {name}: its Python packages cannot be installed: {last}");
-            return;
+            return skip(name, &format!("its Python packages cannot be installed: {}", why.lines().last().unwrap_or_default()));
         }
     };
     let mut command = Command::new(python);

@@ -8,6 +8,7 @@ mod accounts;
 mod adoption;
 mod cli;
 mod commands;
+mod doctor;
 mod drift;
 mod emulators;
 mod faults;

@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 use super::client::{Failure, Socket, Target};
 use super::network::{self, Address, Stream, TlsSeen};
 use super::upgrade::Answer;
-pub use ending::{Ending, End, Traffic};
+pub use ending::{End, Ending, Traffic};
 pub use verdict::{Verdict, judge};
 pub use who::{Who, Whom};
 
@@ -57,7 +57,12 @@ pub struct Findings {
     pub endings: Vec<Ending>,
     /// How long they were watched, in the server's time.
     pub watched: Duration,
+    /// What this machine's own delays may add to a time, in the server's time.
+    pub jitter: Duration,
 }
+
+/// A busy machine sees an end so much later than it was.
+const JITTER: Duration = Duration::from_millis(500);
 
 /// Goes through the layers, watches how connections end, and tells each as it is known.
 pub async fn examine(options: &Options, tell: &dyn Fn(&Findings)) -> Findings {
@@ -70,6 +75,7 @@ pub async fn examine(options: &Options, tell: &dyn Fn(&Findings)) -> Findings {
     tell(&findings);
     if findings.failure.is_none() && !options.watch.is_zero() {
         findings.watched = options.watch.mul_f64(options.speed);
+        findings.jitter = JITTER.mul_f64(options.speed);
         findings.endings = endings(options).await;
         tell(&findings);
     }

@@ -10,8 +10,8 @@ const SKIPPED: &[&str] = &["node_modules", "target", "dist", "build", "out", "co
 
 /// Files that may hold a URL; besides those whose name begins with `.env`.
 const READ: &[&str] = &[
-    "js", "mjs", "cjs", "jsx", "ts", "mts", "cts", "tsx", "vue", "svelte", "html", "json", "yaml", "yml", "toml", "env", "py", "rb", "go", "rs", "java", "kt",
-    "cs", "php", "sh", "tf", "conf",
+    "js", "mjs", "cjs", "jsx", "ts", "mts", "cts", "tsx", "vue", "svelte", "html", "json", "yaml", "yml", "toml", "env", "py", "rb", "go",
+    "rs", "java", "kt", "cs", "php", "sh", "tf", "conf",
 ];
 
 /// Larger files are data, or made.
@@ -71,7 +71,10 @@ fn urls(line: &str) -> Vec<String> {
     let mut take = |text: &str| {
         let end = text.find(|c: char| c.is_whitespace() || "\"'`<>(){}[],;?#\\".contains(c)).unwrap_or(text.len());
         let url = text[..end].trim_end_matches(['.', ':', '/']);
-        if url.len() > "wss://".len() && !found.iter().any(|known| known == url) {
+        let host = url.split_once("://").map_or("", |(_, rest)| rest);
+        // A template such as `wss://${host}` says nothing.
+        let is_host = host.starts_with(|c: char| c.is_alphanumeric() || c == '[');
+        if is_host && !found.iter().any(|known| known == url) {
             found.push(url.to_owned());
         }
     };
@@ -124,7 +127,8 @@ mod tests {
         write("node_modules/x/index.js", "wss://a.awsapprunner.com\n");
         write(".next/app.js", "wss://a.awsapprunner.com\n");
         let places = scan(folder.path()).unwrap();
-        let seen: Vec<(String, usize, bool)> = places.iter().map(|place| (place.file.display().to_string(), place.line, place.old)).collect();
+        let seen: Vec<(String, usize, bool)> =
+            places.iter().map(|place| (place.file.display().to_string(), place.line, place.old)).collect();
         assert_eq!(seen, [(".env.production".to_owned(), 2, true), ("src/hook.ts".to_owned(), 1, false)]);
         assert!(scan(&folder.path().join("none")).is_err());
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod aws;
 pub(crate) mod console;
+pub(crate) mod docs;
 pub(crate) mod elf;
 
 use std::cell::RefCell;
@@ -128,6 +129,13 @@ impl Sandbox {
     pub(crate) fn mutating(&self) -> Vec<String> {
         self.cloud.calls().all().into_iter().filter(CallRecord::is_mutating).map(|call| call.operation).collect()
     }
+}
+
+/// Says, past the capture of the test harness, that something cannot be tried here; where `CI` is set that is a failure.
+pub(crate) fn skip(what: &str, why: &str) {
+    use std::io::Write as _;
+    assert!(std::env::var_os("CI").is_none(), "{what}: {why}");
+    let _ = writeln!(std::io::stderr(), "SKIP {what}: {why}");
 }
 
 /// Runs a future on this thread.

@@ -27,7 +27,7 @@ pub(super) fn judge(findings: &Findings) -> Verdict {
     let of = |traffic| findings.endings.iter().filter(move |ending| ending.traffic == traffic);
     let quiet: Vec<&Ending> = of(Traffic::None).collect();
     let (messages, pings) = (of(Traffic::Messages).next(), of(Traffic::Pings).next());
-    let mut verdict = match classify(&quiet, messages, findings.watched) {
+    let mut verdict = match classify(&quiet, messages, findings.jitter) {
         Class::Open => open(findings, messages),
         Class::Refused(why) => refused(why),
         Class::Coded { code, reason, after } => coded(findings, code, reason, after),
@@ -46,7 +46,11 @@ enum Class<'a> {
     /// Further connections were refused.
     Refused(&'a str),
     /// The server closed at once, and said why.
-    Coded { code: u16, reason: &'a str, after: Duration },
+    Coded {
+        code: u16,
+        reason: &'a str,
+        after: Duration,
+    },
     /// Only the connection with messages ended.
     Messages(&'a Ending),
     /// Those without traffic end at one age, the one with messages lives longer.
@@ -57,14 +61,14 @@ enum Class<'a> {
 }
 
 /// Connections that end within so much of each other end at one age.
-fn near(a: Duration, b: Duration) -> bool {
-    a.abs_diff(b) <= Duration::from_millis(1500).max(a.max(b).mul_f64(0.05))
+fn near(a: Duration, b: Duration, jitter: Duration) -> bool {
+    a.abs_diff(b) <= Duration::from_millis(1500).max(a.max(b).mul_f64(0.05)).max(jitter)
 }
 
 /// A server that closes so soon does so on purpose.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
-fn classify<'a>(quiet: &[&'a Ending], messages: Option<&'a Ending>, watched: Duration) -> Class<'a> {
+fn classify<'a>(quiet: &[&'a Ending], messages: Option<&'a Ending>, jitter: Duration) -> Class<'a> {
     let ended: Vec<&&Ending> = quiet.iter().filter(|ending| ending.end != End::Open).collect();
     if let Some(why) = ended.iter().find_map(|ending| if let End::Refused(why) = &ending.end { Some(why) } else { None }) {
         return Class::Refused(why);
@@ -75,19 +79,17 @@ fn classify<'a>(quiet: &[&'a Ending], messages: Option<&'a Ending>, watched: Dur
             _ => Class::Open,
         };
     };
-    if let (End::Closed { code, reason }, true) = (&first.end, first.open <= AT_ONCE) {
+    if let (End::Closed { code, reason }, true) = (&first.end, first.open <= AT_ONCE.max(jitter)) {
         return Class::Coded { code: *code, reason, after: first.open };
     }
-    let regular = ended.len() == quiet.len() && ended.iter().all(|ending| near(ending.open, first.open));
+    let regular = ended.len() == quiet.len() && ended.iter().all(|ending| near(ending.open, first.open, jitter));
     if !regular {
         return Class::Irregular;
     }
     let total: Duration = ended.iter().map(|ending| ending.open).sum();
     let mean = total / u32::try_from(ended.len()).unwrap_or(1);
     match messages {
-        Some(ending) if ending.end == End::Open || (ending.open > mean && !near(ending.open, mean)) => Class::Idle(mean),
-        // Without a message before the end, nothing tells an idle limit from a lifetime.
-        Some(ending) if ending.sent == 0 && ending.end != End::Open && watched > mean => Class::Lifetime(mean),
+        Some(ending) if ending.end == End::Open || (ending.open > mean && !near(ending.open, mean, jitter)) => Class::Idle(mean),
         _ => Class::Lifetime(mean),
     }
 }
@@ -110,8 +112,8 @@ fn line(ending: &Ending) -> String {
 }
 
 /// Whose limit a time may be.
-fn owner(after: Duration) -> Option<&'static str> {
-    KNOWN.iter().find(|(known, _)| near(Duration::from_secs(*known), after)).map(|(_, owner)| *owner)
+fn owner(after: Duration, jitter: Duration) -> Option<&'static str> {
+    KNOWN.iter().find(|(known, _)| near(Duration::from_secs(*known), after, jitter)).map(|(_, owner)| *owner)
 }
 
 /// What a page sees of it.
@@ -124,7 +126,10 @@ fn page_sees(quiet: &[&Ending]) -> String {
 
 /// Limits that a watch of this length has not seen.
 fn open(findings: &Findings, messages: Option<&Ending>) -> Verdict {
-    let mut verdict = Verdict { healthy: true, ..Verdict::new("healthy", format!("the connection opens and stays open: {} without an end", seconds(findings.watched))) };
+    let mut verdict = Verdict {
+        healthy: true,
+        ..Verdict::new("healthy", format!("the connection opens and stays open: {} without an end", seconds(findings.watched)))
+    };
     verdict = verdict.certain(format!("no limit below {} closes it, with or without traffic", seconds(findings.watched)));
     if findings.who.as_ref().is_some_and(|who| who.whom == Whom::ApiGateway) {
         verdict = verdict
@@ -160,11 +165,18 @@ fn coded(findings: &Findings, code: u16, reason: &str, after: Duration) -> Verdi
         3000..=4999 => "the app closed it for a reason of its own",
         _ => "the server closed it",
     };
-    let verdict = Verdict::new("closed-by-app", format!("the connection opens, and is closed at once with code {code}: {what}"))
-        .certain(format!("the handshake is in order; the close came {} later, with a frame: this is the app's decision, not the network's", seconds(after)));
+    let verdict =
+        Verdict::new("closed-by-app", format!("the connection opens, and is closed at once with code {code}: {what}")).certain(format!(
+            "the handshake is in order; the close came {} later, with a frame: this is the app's decision, not the network's",
+            seconds(after)
+        ));
     let verdict = if reason.is_empty() { verdict } else { verdict.certain(format!("it gave the reason `{reason}`")) };
     let token = findings.offered.is_empty();
-    verdict.advice(if token { "give what the app wants in the handshake (`--token`, `--session`, `--subprotocol`), or look into its log" } else { "look into the app's log" })
+    verdict.advice(if token {
+        "give what the app wants in the handshake (`--token`, `--session`, `--subprotocol`), or look into its log"
+    } else {
+        "look into the app's log"
+    })
 }
 
 fn on_message(ending: &Ending) -> Verdict {
@@ -174,8 +186,11 @@ fn on_message(ending: &Ending) -> Verdict {
             .likely("the app, or its handler, crashes on it")
             .advice("look into the app's log at that time; `--message` sends another one");
     };
-    let verdict = Verdict::new(if *code == 1009 { "too-big" } else { "closes-on-message" }, format!("the server closes with code {code} when a message is sent"))
-        .certain("without traffic it stays open");
+    let verdict = Verdict::new(
+        if *code == 1009 { "too-big" } else { "closes-on-message" },
+        format!("the server closes with code {code} when a message is sent"),
+    )
+    .certain("without traffic it stays open");
     let verdict = if reason.is_empty() { verdict } else { verdict.certain(format!("it gave the reason `{reason}`")) };
     if *code == 1009 {
         return verdict
@@ -190,7 +205,9 @@ fn idle(findings: &Findings, after: Duration, quiet: &[&Ending], messages: Optio
     let mut verdict = Verdict::new("idle-timeout", format!("idle connections are ended after {time}; traffic keeps them open"))
         .certain(format!("{} of {} connections without traffic ended at the same age: a timer, not chance", quiet.len(), quiet.len()))
         .certain(page_sees(quiet));
-    let kept = |ending: Option<&Ending>| ending.is_some_and(|ending| ending.sent > 0 && (ending.end == End::Open || !near(ending.open, after)));
+    let kept = |ending: Option<&Ending>| {
+        ending.is_some_and(|ending| ending.sent > 0 && (ending.end == End::Open || !near(ending.open, after, findings.jitter)))
+    };
     if kept(pings) {
         verdict = verdict.certain("protocol pings keep it open too");
     } else if pings.is_some_and(|ending| ending.sent > 0) {
@@ -200,7 +217,10 @@ fn idle(findings: &Findings, after: Duration, quiet: &[&Ending], messages: Optio
         verdict = verdict.likely("the connection with messages ended later: there is a second limit");
     }
     verdict = with_owner(verdict, findings, after);
-    verdict.advice(format!("send a small message every {} (browsers cannot send protocol pings), or raise the proxy's limit", seconds(after.div_f64(2.0))))
+    verdict.advice(format!(
+        "send a small message every {} (browsers cannot send protocol pings), or raise the proxy's limit",
+        seconds(after.div_f64(2.0))
+    ))
 }
 
 fn lifetime(findings: &Findings, after: Duration, quiet: &[&Ending]) -> Verdict {
@@ -219,7 +239,7 @@ fn with_owner(verdict: Verdict, findings: &Findings, after: Duration) -> Verdict
         Some(who) => verdict.likely(format!("the limit is that of {} ({}), or of a proxy behind it", who.whom.name(), who.because)),
         None => verdict,
     };
-    match owner(after) {
+    match owner(after, findings.jitter) {
         Some(owner) => verdict.likely(owner),
         None => verdict,
     }

@@ -143,9 +143,13 @@ fn unanswered(findings: &Findings, why: &str) -> Verdict {
         .certain("the request reached something that listens, and it gave no HTTP answer")
         .certain(HIDDEN);
     if findings.tls.is_none() {
-        verdict.likely("the port speaks TLS and the URL says ws://, or the app crashed on the request").advice("try wss://; else look for a crash in the app's log")
+        verdict
+            .likely("the port speaks TLS and the URL says ws://, or the app crashed on the request")
+            .advice("try wss://; else look for a crash in the app's log")
     } else {
-        verdict.likely("the app crashed on the request, or a proxy cuts off what it does not know").advice("look for a crash in the app's log at this time")
+        verdict
+            .likely("the app crashed on the request, or a proxy cuts off what it does not know")
+            .advice("look for a crash in the app's log at this time")
     }
 }
 
@@ -153,23 +157,41 @@ fn tls(findings: &Findings, fault: TlsFault, detail: &str) -> Verdict {
     let seen = findings.tls.as_ref().map(|(seen, _)| seen);
     let host = findings.address.as_ref().map_or("the host", |address| address.host.as_str());
     let (case, likely, advice) = match fault {
-        TlsFault::Expired => ("tls-expired", "the renewal has failed", "renew the certificate, and let the server read the new one (most need a reload)"),
+        TlsFault::Expired => {
+            ("tls-expired", "the renewal has failed", "renew the certificate, and let the server read the new one (most need a reload)")
+        }
         TlsFault::NotYetValid => ("tls-not-yet-valid", "the clock of this machine or of the issuer is wrong", "check the clock"),
-        TlsFault::WrongName => {
-            ("tls-wrong-name", "the server has no certificate for this name and shows its default one", "issue a certificate with this name, or use the name that it has")
-        }
-        TlsFault::UnknownIssuer => {
-            ("tls-unknown-issuer", "a self-signed certificate, a company's own authority, or a missing intermediate certificate", "install the full chain from a public authority; `--ca-file` trusts one more here")
-        }
+        TlsFault::WrongName => (
+            "tls-wrong-name",
+            "the server has no certificate for this name and shows its default one",
+            "issue a certificate with this name, or use the name that it has",
+        ),
+        TlsFault::UnknownIssuer => (
+            "tls-unknown-issuer",
+            "a self-signed certificate, a company's own authority, or a missing intermediate certificate",
+            "install the full chain from a public authority; `--ca-file` trusts one more here",
+        ),
         TlsFault::Certificate => ("tls-certificate", "the certificate is damaged or not made for servers", "issue a new one"),
-        TlsFault::NotTls => ("tls-not-spoken", "the port is for plain HTTP, and the URL says wss://", "use the port of https, or ws:// where the network is trusted"),
-        TlsFault::Handshake => ("tls-handshake", "no common TLS version or cipher, or a server that knows no certificate for this name", "allow TLS 1.2 and 1.3; check the name"),
+        TlsFault::NotTls => (
+            "tls-not-spoken",
+            "the port is for plain HTTP, and the URL says wss://",
+            "use the port of https, or ws:// where the network is trusted",
+        ),
+        TlsFault::Handshake => (
+            "tls-handshake",
+            "no common TLS version or cipher, no certificate for this name, or a port that does not speak TLS at all",
+            "check the name and the port; allow TLS 1.2 and 1.3",
+        ),
     };
     let verdict = Verdict::new(case, format!("{fault}")).measured(detail);
     let verdict = match seen.and_then(|seen: &TlsSeen| seen.certificate.as_ref()) {
         Some(certificate) => {
             let names = if certificate.names.is_empty() { "no name".to_owned() } else { certificate.names.join(", ") };
-            verdict.measured(format!("the certificate for {host} names {names}; issuer {}; valid until {}", certificate.issuer, day(certificate.not_after)))
+            verdict.measured(format!(
+                "the certificate for {host} names {names}; issuer {}; valid until {}",
+                certificate.issuer,
+                day(certificate.not_after)
+            ))
         }
         None => verdict,
     };
@@ -188,7 +210,9 @@ fn unconfirmed(findings: &Findings) -> Option<Verdict> {
     }
     let verdict = Verdict::new("subprotocol-not-confirmed", "the server accepts, but confirms none of the sub-protocols that were offered")
         .measured(format!("offered: {}; the answer has no Sec-WebSocket-Protocol", findings.offered.join(", ")))
-        .certain("browsers close such a connection themselves and report 1006; command-line clients often go on, so that it seems to work there");
+        .certain(
+            "browsers close such a connection themselves and report 1006; command-line clients often go on, so that it seems to work there",
+        );
     Some(match findings.who.as_ref().map(|who| who.whom) {
         Some(Whom::ApiGateway) => verdict
             .likely("the function behind $connect does not return the header; API Gateway picks none by itself")

@@ -32,7 +32,8 @@ pub(super) fn judge(findings: &Findings, answer: &Answer) -> Verdict {
         (_, 500..=599) => Verdict::new("server-error", format!("the server failed: HTTP {}", answer.status)).advice("look into the log of the server that answered"),
         (_, status) => Verdict::new("refused", format!("the upgrade is refused with HTTP {status}")),
     };
-    let mut verdict = verdict.certain(format!("the connection never opened: the server said HTTP {} where 101 is needed", answer.status)).certain(HIDDEN);
+    let mut verdict =
+        verdict.certain(format!("the connection never opened: the server said HTTP {} where 101 is needed", answer.status)).certain(HIDDEN);
     verdict.measured.insert(0, said(answer, findings.who.as_ref()));
     verdict
 }
@@ -46,7 +47,8 @@ fn said(answer: &Answer, who: Option<&Who>) -> String {
 }
 
 /// What to do where a host takes HTTP only.
-const PROVISION: &str = "put a WebSocket API in front of the app: `wsfix provision --backend-url https://HOST`; the app keeps its HTTP routes";
+const PROVISION: &str =
+    "put a WebSocket API in front of the app: `wsfix provision --backend-url https://HOST`; the app keeps its HTTP routes";
 
 fn no_websocket(answer: &Answer) -> Verdict {
     Verdict::new("no-websocket-here", format!("there is no WebSocket at this host: it answers the upgrade with HTTP {}", answer.status))

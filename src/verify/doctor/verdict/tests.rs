@@ -8,7 +8,12 @@ use crate::verify::upgrade::Answer;
 
 fn findings() -> Findings {
     let address = Address { tls: true, host: "example.com".to_owned(), port: 443 };
-    Findings { address: Some(address), answer: Some(Answer { status: 101, ..Answer::default() }), watched: Duration::from_secs(40), ..Findings::default() }
+    Findings {
+        address: Some(address),
+        answer: Some(Answer { status: 101, ..Answer::default() }),
+        watched: Duration::from_secs(40),
+        ..Findings::default()
+    }
 }
 
 fn refused(whom: Option<Whom>, status: u16, body: &str) -> &'static str {
@@ -74,7 +79,10 @@ fn how_connections_end_tells_a_timer_from_chance() {
     assert!(idle.headline.contains("25 s") && idle.certain.iter().any(|text| text.contains("only messages count")), "{idle:#?}");
     assert!(idle.certain.iter().any(|text| text.contains("1006")), "{idle:#?}");
     let kept = ended(&[Some(60.0), Some(60.2)], None, None);
-    assert!(kept.certain.iter().any(|text| text.contains("pings keep it open")) && kept.likely.iter().any(|text| text.contains("nginx")), "{kept:#?}");
+    assert!(
+        kept.certain.iter().any(|text| text.contains("pings keep it open")) && kept.likely.iter().any(|text| text.contains("nginx")),
+        "{kept:#?}"
+    );
     assert_eq!(ended(&[Some(25.0), Some(25.1)], Some(25.0), Some(25.0)).case, "lifetime");
     assert_eq!(ended(&[Some(5.0), Some(19.0), None], None, None).case, "irregular");
     assert_eq!(ended(&[None, None], Some(10.0), None).case, "breaks-on-message");
