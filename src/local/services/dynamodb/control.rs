@@ -11,7 +11,7 @@ use super::schema::{self, AttributeInput, Billing, IndexInput, KeyInput, Through
 use super::table::{Index, Status, Table, new_id};
 use super::tags::{self, Tag};
 use super::ttl::Ttl;
-use super::{Body, allow, allow_action, busy, in_use, table_name, table_not_found, validation};
+use super::{Body, allow, allow_action, busy, idle, in_use, table_name, table_not_found, validation};
 use crate::local::json::read;
 use crate::local::wire::{Call, ServiceError};
 use crate::local::world::World;
@@ -130,12 +130,9 @@ pub(super) fn delete(world: &World, call: &Call) -> Body {
         let text = "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.";
         return Err(validation(text));
     }
-    match table.status() {
-        Status::Active if table.index_work() => {
-            return Err(in_use("Cannot delete table while indexes are being created, updated, or deleted."));
-        }
-        Status::Active => {}
-        status @ (Status::Creating | Status::Updating | Status::Deleting) => return Err(busy(table, status)),
+    idle(table)?;
+    if table.index_work() {
+        return Err(in_use("Cannot delete table while indexes are being created, updated, or deleted."));
     }
     table.gone_at = Some(Instant::now() + world.delays.deletion);
     Ok(json!({"TableDescription": table.describe(world)}))
@@ -197,10 +194,7 @@ pub(super) fn update(world: &World, call: &Call) -> Body {
     allow(world, call, &name, None)?;
     let mut tables = world.dynamodb.now();
     let table = tables.get_mut(&name).ok_or_else(|| table_not_found(&name))?;
-    match table.status() {
-        Status::Active => {}
-        status @ (Status::Creating | Status::Updating | Status::Deleting) => return Err(busy(table, status)),
-    }
+    idle(table)?;
     let updates = input.global_secondary_index_updates.unwrap_or_default();
     if updates.is_empty()
         && input.billing_mode.is_none()

@@ -89,6 +89,14 @@ fn in_use(text: impl Into<String>) -> ServiceError {
     ServiceError::new(400, "ResourceInUseException", text)
 }
 
+/// Refuses while a table is on its way.
+fn idle(table: &Table) -> Result<(), ServiceError> {
+    match table.status() {
+        Status::Active => Ok(()),
+        status @ (Status::Creating | Status::Updating | Status::Deleting) => Err(busy(table, status)),
+    }
+}
+
 /// A table that is on its way: to being there, to being gone, to being otherwise.
 fn busy(table: &Table, status: Status) -> ServiceError {
     let doing = match status {

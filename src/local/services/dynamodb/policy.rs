@@ -5,8 +5,8 @@ use std::time::Instant;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::table::{Status, Table};
-use super::{Body, allow, busy, name_in_arn, table_not_found, validation};
+use super::table::Table;
+use super::{Body, allow, idle, name_in_arn, table_not_found, validation};
 use crate::local::json::{need, read};
 use crate::local::wire::{Call, ServiceError};
 use crate::local::world::World;
@@ -90,10 +90,7 @@ pub(super) fn put(world: &World, call: &Call) -> Body {
     let policy = ResourcePolicy::checked(world, &name, text)?;
     let mut tables = world.dynamodb.now();
     let table = tables.get_mut(&name).ok_or_else(|| table_not_found(&name))?;
-    match table.status() {
-        Status::Active => {}
-        status @ (Status::Creating | Status::Updating | Status::Deleting) => return Err(busy(table, status)),
-    }
+    idle(table)?;
     expect(table, input.expected_revision_id.as_deref(), &arn)?;
     // The same policy again is no new revision.
     if let Some(there) = table.policy.as_ref().filter(|there| there.json == policy.json) {
@@ -122,10 +119,7 @@ pub(super) fn delete(world: &World, call: &Call) -> Body {
     allow(world, call, &name, None)?;
     let mut tables = world.dynamodb.now();
     let table = tables.get_mut(&name).ok_or_else(|| table_not_found(&name))?;
-    match table.status() {
-        Status::Active => {}
-        status @ (Status::Creating | Status::Updating | Status::Deleting) => return Err(busy(table, status)),
-    }
+    idle(table)?;
     expect(table, input.expected_revision_id.as_deref(), &arn)?;
     let revision = table.policy.take().map(|policy| policy.revision);
     Ok(json!({"RevisionId": revision.unwrap_or_default()}))
