@@ -37,6 +37,11 @@ where
 }
 
 impl AwsError {
+    /// A failure that wsfix itself finds, or puts into words.
+    pub(crate) fn of(call: ApiCall, resource: &str, cause: Cause, said: Option<String>) -> Self {
+        Self { operation: call.name, iam: call.iam, resource: resource.to_owned(), cause, said, request_id: None }
+    }
+
     /// Whether it is a denial that names `word`: a part of the call that can be left out.
     pub(crate) fn denies(&self, words: &[&str]) -> bool {
         let said = self.said.as_deref().unwrap_or_default();
@@ -54,8 +59,15 @@ pub(crate) const TAGGING: &[&str] = &["TagResource", "TagLogGroup", "/tags/"];
 
 /// An answer that lacks what it is there for.
 pub(crate) fn unanswered(call: ApiCall, resource: &str, said: &str) -> AwsError {
-    let said = Some(said.to_owned());
-    AwsError { operation: call.name, iam: call.iam, resource: resource.to_owned(), cause: Cause::Other, said, request_id: None }
+    AwsError::of(call, resource, Cause::Other, Some(said.to_owned()))
+}
+
+/// A deletion, of which one that finds nothing is done already.
+pub(crate) fn gone<T>(deleted: Result<T, AwsError>) -> Result<(), AwsError> {
+    match deleted {
+        Err(error) if error.cause != Cause::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// A code without what some protocols put around it: `ns#Code`, `Code:http://...`.

@@ -52,6 +52,16 @@ pub(crate) async fn until<T>(watch: Watch<'_>, mut probe: impl AsyncFnMut() -> R
     }
 }
 
+/// Looks until there is nothing any more. A look answers with the state of what is there still.
+pub(crate) async fn until_gone(watch: Watch<'_>, mut look: impl AsyncFnMut() -> Result<String, AwsError>) -> Result<(), AwsError> {
+    until(watch, async || match look().await {
+        Ok(state) => Ok(Probe::Pending(state)),
+        Err(error) if error.cause == Cause::NotFound => Ok(Probe::Ready(())),
+        Err(error) => Err(error),
+    })
+    .await
+}
+
 /// Repeats a call that AWS is not ready for, or has no time for, until `limit` is over.
 pub(crate) async fn retry<T>(watch: Watch<'_>, mut call: impl AsyncFnMut() -> Result<T, AwsError>) -> Result<T, AwsError> {
     let mut last = None;
@@ -76,8 +86,7 @@ pub(crate) async fn retry<T>(watch: Watch<'_>, mut call: impl AsyncFnMut() -> Re
 
 impl Watch<'_> {
     fn error(&self, cause: Cause) -> AwsError {
-        let Self { resource, call, .. } = self;
-        AwsError { operation: call.name, iam: call.iam, resource: resource.clone(), cause, said: None, request_id: None }
+        AwsError::of(self.call, &self.resource, cause, None)
     }
 }
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use aws_sdk_apigatewayv2::types::ProtocolType;
 
 use crate::contract::ownership::{ADOPTED_TAG, STACK_TAG, TRUE};
-use crate::provision::answer::{Answer, TAGGING};
+use crate::provision::answer::{Answer, TAGGING, gone};
 use crate::provision::aws::{PAGE, without_retries};
 use crate::provision::desired::Desired;
 use crate::provision::error::{AwsError, Cause};
@@ -192,10 +192,7 @@ impl Resource for Api {
             let answer = retry(cx.watch(Kind::Api, name, DELETE_API, 60), async || {
                 cx.clients.api.delete_api().api_id(&one.id).send().await.explain(DELETE_API, &seen.place.api(&one.id))
             });
-            match answer.await {
-                Err(error) if error.cause != Cause::NotFound => Err(error),
-                _ => Ok(Slot::Api(Found::Absent)),
-            }
+            gone(answer.await).map(|()| Slot::Api(Found::Absent))
         })
     }
 

@@ -4,10 +4,10 @@ use std::rc::Rc;
 
 use aws_sdk_apigatewayv2::types::IntegrationType;
 
-use crate::provision::answer::Answer;
+use crate::provision::answer::{Answer, gone};
 use crate::provision::aws::{PAGE, without_retries};
 use crate::provision::desired::Desired;
-use crate::provision::error::{AwsError, Cause};
+use crate::provision::error::AwsError;
 use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::outputs::ResourceStatus;
 use crate::provision::ownership::{description, is_adopted, marked};
@@ -264,10 +264,7 @@ impl Resource for SpareIntegrations {
             let deleted = retry(cx.watch(Kind::SpareIntegration, id, DELETE_INTEGRATION, 30), async || {
                 cx.clients.api.delete_integration().api_id(api).integration_id(id).send().await.explain(DELETE_INTEGRATION, &resource)
             });
-            match deleted.await {
-                Err(error) if error.cause != Cause::NotFound => Err(error),
-                _ => Ok(Slot::Same),
-            }
+            gone(deleted.await).map(|()| Slot::Same)
         })
     }
 }

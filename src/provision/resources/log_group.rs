@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use crate::provision::answer::{Answer, TAGGING};
+use crate::provision::answer::{Answer, TAGGING, gone};
 use crate::provision::desired::Desired;
 use crate::provision::error::{AwsError, Cause};
 use crate::provision::observed::{Found, Observed, Slot};
@@ -318,12 +318,8 @@ async fn update(cx: &Context<'_>, name: &str, seen: Rc<Observed>) -> Result<Slot
 
 async fn delete(cx: &Context<'_>, name: &str) -> Result<(), AwsError> {
     let call = cx.clients.logs.delete_log_group().log_group_name(name);
-    match retry(cx.watch(Kind::LogGroup, name, DELETE_LOG_GROUP, 60), async || call.clone().send().await.explain(DELETE_LOG_GROUP, name))
-        .await
-    {
-        Err(error) if error.cause != Cause::NotFound => Err(error),
-        _ => Ok(()),
-    }
+    let watch = cx.watch(Kind::LogGroup, name, DELETE_LOG_GROUP, 60);
+    gone(retry(watch, async || call.clone().send().await.explain(DELETE_LOG_GROUP, name)).await)
 }
 
 /// Deletes the group once more if a last line of the function, which is gone by now, made it anew. `looks`: how often to look.

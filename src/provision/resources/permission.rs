@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
-use crate::provision::answer::Answer;
+use crate::provision::answer::{Answer, gone};
 use crate::provision::desired::Desired;
 use crate::provision::error::{AwsError, Cause};
 use crate::provision::observed::{Found, Observed, Slot};
@@ -12,7 +12,7 @@ use crate::provision::outputs::ResourceStatus;
 use crate::provision::plan::{Action, ApiCall, FieldChange};
 use crate::provision::resource::{Context, Field, Kind, Resource, Seen, Verdict, differences};
 use crate::provision::roles::items;
-use crate::provision::wait::{Probe, until};
+use crate::provision::wait::{Probe, retry, until};
 
 const GET_POLICY: ApiCall = ApiCall { name: "GetPolicy", iam: "lambda:GetPolicy" };
 const ADD_PERMISSION: ApiCall = ApiCall { name: "AddPermission", iam: "lambda:AddPermission" };
@@ -223,10 +223,7 @@ async fn remove(cx: &Context<'_>, sid: &str) -> Result<(), AwsError> {
     let name = &cx.want.function.name;
     let call = cx.clients.lambda.remove_permission().function_name(name).statement_id(sid);
     let watch = cx.watch(Kind::Permission, name, REMOVE_PERMISSION, 60);
-    match crate::provision::wait::retry(watch, async || call.clone().send().await.explain(REMOVE_PERMISSION, name)).await {
-        Err(error) if error.cause != Cause::NotFound => Err(error),
-        _ => Ok(()),
-    }
+    gone(retry(watch, async || call.clone().send().await.explain(REMOVE_PERMISSION, name)).await)
 }
 
 async fn add(cx: &Context<'_>, seen: &Observed, sid: &str, spec: &Spec) -> Result<(), AwsError> {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use aws_sdk_apigatewayv2::types::AuthorizationType;
 
-use crate::provision::answer::Answer;
+use crate::provision::answer::{Answer, gone};
 use crate::provision::aws::PAGE;
 use crate::provision::desired::Desired;
 use crate::provision::error::{AwsError, Cause};
@@ -149,10 +149,7 @@ impl Resource for Routes {
             let deleted = retry(cx.watch(Kind::Route, key, DELETE_ROUTE, 60), async || {
                 cx.clients.api.delete_route().api_id(api).route_id(&one.id).send().await.explain(DELETE_ROUTE, &resource(&seen, key))
             });
-            match deleted.await {
-                Err(error) if error.cause != Cause::NotFound => Err(error),
-                _ => Ok(Slot::Route(key.to_owned(), None)),
-            }
+            gone(deleted.await).map(|()| Slot::Route(key.to_owned(), None))
         })
     }
 

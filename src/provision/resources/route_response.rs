@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use futures_util::future::try_join_all;
 
-use crate::provision::answer::Answer;
+use crate::provision::answer::{Answer, gone};
 use crate::provision::desired::Desired;
 use crate::provision::error::{AwsError, Cause};
 use crate::provision::observed::{Found, Observed, Slot};
@@ -88,10 +88,8 @@ impl Resource for RouteResponses {
             let (Some(route), Some(id)) = (route, id) else { return Ok(Slot::Same) };
             let call = cx.clients.api.delete_route_response().api_id(seen.api_id()).route_id(&route.id).route_response_id(id);
             let watch = cx.watch(Kind::RouteResponse, key, DELETE_ROUTE_RESPONSE, 60);
-            match retry(watch, async || call.clone().send().await.explain(DELETE_ROUTE_RESPONSE, &resource(&seen, key))).await {
-                Err(error) if error.cause != Cause::NotFound => Err(error),
-                _ => Ok(Slot::Same),
-            }
+            let deleted = retry(watch, async || call.clone().send().await.explain(DELETE_ROUTE_RESPONSE, &resource(&seen, key)));
+            gone(deleted.await).map(|()| Slot::Same)
         })
     }
 

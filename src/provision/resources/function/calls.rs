@@ -12,14 +12,14 @@ use aws_sdk_lambda::types::{
 use super::{HANDLER, Live, Parts, RUNTIME, Spec, changes};
 use crate::config::variables::Variable;
 use crate::contract::ownership::STACK_TAG;
-use crate::provision::answer::{Answer, TAGGING};
+use crate::provision::answer::{Answer, TAGGING, gone, unanswered};
 use crate::provision::aws::for_uploads;
 use crate::provision::error::{AwsError, Cause};
 use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::ownership::{Tags, without_tags};
 use crate::provision::plan::ApiCall;
 use crate::provision::resource::{Context, Kind};
-use crate::provision::wait::{Probe, retry, until};
+use crate::provision::wait::{Probe, retry, until, until_gone};
 use crate::secret::Secret;
 
 pub(crate) const GET_FUNCTION: ApiCall = ApiCall { name: "GetFunction", iam: "lambda:GetFunction" };
@@ -255,14 +255,10 @@ async fn update_code(cx: &Context<'_>, live: &Live) -> Result<(), AwsError> {
 /// What Lambda runs must be what was sent.
 fn check_code(cx: &Context<'_>, live: &Live) -> Result<(), AwsError> {
     match (&cx.want.code, &live.spec.code) {
-        (Some(sent), Some(stored)) if sent.sha256 != *stored => Err(AwsError {
-            operation: UPDATE_FUNCTION_CODE.name,
-            iam: UPDATE_FUNCTION_CODE.iam,
-            resource: live.arn.clone(),
-            cause: Cause::Other,
-            said: Some(format!("Lambda stores code with the digest {stored}, not {}: somebody else uploads to this function", sent.sha256)),
-            request_id: None,
-        }),
+        (Some(sent), Some(stored)) if sent.sha256 != *stored => {
+            let said = format!("Lambda stores code with the digest {stored}, not {}: somebody else uploads to this function", sent.sha256);
+            Err(unanswered(UPDATE_FUNCTION_CODE, &live.arn, &said))
+        }
         _ => Ok(()),
     }
 }
@@ -304,16 +300,10 @@ pub(crate) async fn delete(cx: &Context<'_>, seen: Rc<Observed>) -> Result<Slot,
     let deleted = retry(cx.watch(Kind::Function, name, DELETE_FUNCTION, READY_SECONDS), async || {
         cx.clients.lambda.delete_function().function_name(name).send().await.explain(DELETE_FUNCTION, &arn)
     });
-    match deleted.await {
-        Err(error) if error.cause != Cause::NotFound => return Err(error),
-        _ => {}
-    }
-    until(cx.watch(Kind::Function, name, GET_FUNCTION, READY_SECONDS), async || {
-        match cx.clients.lambda.get_function().function_name(name).send().await.explain(GET_FUNCTION, &arn) {
-            Ok(_) => Ok(Probe::Pending("Deleting".to_owned())),
-            Err(error) if error.cause == Cause::NotFound => Ok(Probe::Ready(())),
-            Err(error) => Err(error),
-        }
+    gone(deleted.await)?;
+    until_gone(cx.watch(Kind::Function, name, GET_FUNCTION, READY_SECONDS), async || {
+        let found = cx.clients.lambda.get_function().function_name(name).send().await;
+        found.explain(GET_FUNCTION, &arn).map(|_| "Deleting".to_owned())
     })
     .await?;
     Ok(Slot::Function(Found::Absent))

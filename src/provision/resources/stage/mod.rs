@@ -9,7 +9,7 @@ use aws_sdk_apigatewayv2::types::{RouteSettings, Stage as Answered};
 
 use settings::Settings;
 
-use crate::provision::answer::Answer;
+use crate::provision::answer::{Answer, gone};
 use crate::provision::aws::PAGE;
 use crate::provision::desired::Desired;
 use crate::provision::error::{AwsError, Cause};
@@ -286,10 +286,7 @@ async fn update(cx: &Context<'_>, seen: &Observed, one: &One, changes: &[FieldCh
     }
     for key in one.route_settings.keys().filter(|key| *key != CONNECT && !is_left(&cx.want, seen, key)) {
         let call = cx.clients.api.delete_route_settings().api_id(api).stage_name(&cx.want.api.stage).route_key(key);
-        match call.send().await.explain(DELETE_ROUTE_SETTINGS, &resource(cx, seen)) {
-            Err(error) if error.cause != Cause::NotFound => return Err(error),
-            _ => {}
-        }
+        gone(call.send().await.explain(DELETE_ROUTE_SETTINGS, &resource(cx, seen)))?;
     }
     if changes.iter().any(|change| change.field != "deployment" || change.to == DEPLOYED) {
         patch(cx, seen, one, true).await?;

@@ -18,7 +18,7 @@ use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::ownership::{Owner, TAG_FIELD, Tags};
 use crate::provision::plan::ApiCall;
 use crate::provision::resource::{Context, Kind};
-use crate::provision::wait::{Probe, retry, until};
+use crate::provision::wait::{Probe, retry, until, until_gone};
 
 pub(crate) const DESCRIBE_TABLE: ApiCall = ApiCall { name: "DescribeTable", iam: "dynamodb:DescribeTable" };
 const LIST_TAGS: ApiCall = ApiCall { name: "ListTagsOfResource", iam: "dynamodb:ListTagsOfResource" };
@@ -234,8 +234,7 @@ fn tag_list(tags: &Tags) -> Result<Vec<Tag>, BuildError> {
 }
 
 pub(super) fn unbuilt(call: ApiCall, resource: &str, error: &BuildError) -> AwsError {
-    let said = Some(error.to_string());
-    AwsError { operation: call.name, iam: call.iam, resource: resource.to_owned(), cause: Cause::Invalid, said, request_id: None }
+    AwsError::of(call, resource, Cause::Invalid, Some(error.to_string()))
 }
 
 /// Goes on with a table that appeared during the run, if it is ours.
@@ -269,14 +268,8 @@ pub(crate) async fn update(cx: &Context<'_>, seen: Rc<Observed>) -> Result<Slot,
         return repair(cx, &seen).await;
     }
     wait_active(cx, true).await?;
-    let exists = AwsError {
-        operation: CREATE_TABLE.name,
-        iam: CREATE_TABLE.iam,
-        resource: seen.place.table(&cx.want.table),
-        cause: Cause::Exists,
-        said: Some("the table that was being made when the run began has no mark of this stack".to_owned()),
-        request_id: None,
-    };
+    let said = "the table that was being made when the run began has no mark of this stack";
+    let exists = AwsError::of(CREATE_TABLE, &seen.place.table(&cx.want.table), Cause::Exists, Some(said.to_owned()));
     match reread(cx, &seen).await? {
         Some(seen) => repair(cx, &seen).await,
         None => Err(exists),
@@ -398,10 +391,8 @@ pub(crate) async fn delete(cx: &Context<'_>, seen: Rc<Observed>) -> Result<Slot,
         });
         deleted.await?;
     }
-    until(cx.watch(Kind::Table, name, DESCRIBE_TABLE, GONE_SECONDS), async || match describe(cx, name).await {
-        Ok(table) => Ok(Probe::Pending(table.table_status().map_or("", |status| status.as_str()).to_owned())),
-        Err(error) if error.cause == Cause::NotFound => Ok(Probe::Ready(())),
-        Err(error) => Err(error),
+    until_gone(cx.watch(Kind::Table, name, DESCRIBE_TABLE, GONE_SECONDS), async || {
+        describe(cx, name).await.map(|table| table.table_status().map_or("", |status| status.as_str()).to_owned())
     })
     .await?;
     Ok(Slot::Table(Found::Absent))
