@@ -24,6 +24,8 @@ pub enum Error {
     Provision(Box<provision::Error>),
     /// Something on this machine.
     Here { message: String, hint: Option<String> },
+    /// A person was asked and chose nothing.
+    Unchosen,
     /// A second Ctrl-C.
     Aborted,
     /// Standard output cannot be written.
@@ -46,6 +48,7 @@ impl Error {
             Self::Config(problems) => Report { failures: problems.problems().iter().map(config).collect(), ..Report::new(Exit::Usage) },
             Self::Provision(error) => of_run(error, command),
             Self::Here { message, hint } => Report::one(Exit::Failed, Failure::new(message).hint(hint.clone())),
+            Self::Unchosen => Report { stopped: Some("stopped: nothing was changed".to_owned()), ..Report::new(Exit::Interrupted) },
             Self::Aborted => Report {
                 stopped: Some("stopped at once: the calls that were under way may have taken effect or not".to_owned()),
                 next: way_on(command),
@@ -209,6 +212,11 @@ fn of_run(error: &provision::Error, command: &str) -> Report {
     match error {
         provision::Error::Aws(error) => Report::one(Exit::Failed, aws(error)),
         provision::Error::Refused(refusals) => Report { failures: refusals.iter().map(refusal).collect(), ..Report::new(Exit::Failed) },
+        provision::Error::Choice(roles) => {
+            let message = format!("{} roles of the account can serve, and none is the best:{}", roles.len(), super::roles::choices(roles));
+            let hint = "name one with `--existing-role` (`existing_role` in the config); `wsfix roles` says more about them";
+            Report::one(Exit::Usage, Failure::new(message).hint(Some(hint.to_owned())))
+        }
         provision::Error::Bundle(error) => {
             let remedy = Some(error.remedy.clone());
             Report::one(Exit::Failed, Failure::new(&error.what).hint(remedy))

@@ -10,6 +10,7 @@ mod flags;
 mod hints;
 mod plan;
 mod provision;
+mod roles;
 mod runtime;
 mod settings;
 mod status;
@@ -47,6 +48,7 @@ enum Command {
     Plan(Box<plan::PlanArgs>),
     Status(Box<status::StatusArgs>),
     Teardown(teardown::TeardownArgs),
+    Roles(roles::RolesArgs),
     Build(build::BuildArgs),
     Doctor(Box<doctor::DoctorArgs>),
     Dev(Box<dev::DevArgs>),
@@ -76,6 +78,7 @@ pub fn run(args: Args, ui: &Ui) -> Result<Exit, Error> {
         Command::Plan(args) => plan::run(&args, &global, ui),
         Command::Status(args) => status::run(&args, &global, ui),
         Command::Teardown(args) => teardown::run(&args, &global, ui),
+        Command::Roles(args) => roles::run(&args, &global, ui),
         Command::Build(args) => build::run(&args, &global, ui),
         Command::Doctor(args) => doctor::run(&args, ui),
         Command::Dev(args) => dev::run(&args, &global, ui),
@@ -90,6 +93,7 @@ impl Command {
             Self::Plan(_) => "plan",
             Self::Status(_) => "status",
             Self::Teardown(_) => "teardown",
+            Self::Roles(_) => "roles",
             Self::Build(_) => "build",
             Self::Doctor(_) => "doctor",
             Self::Dev(_) => "dev",

@@ -12,6 +12,7 @@ use crate::provision::{self, Consent, Run, Stop};
 use super::error::Error;
 use super::exit::Exit;
 use super::flags::{Access, Global, Names, Upload, Wanted};
+use super::roles::with_a_choice;
 use super::runtime::{block_on, until_stopped};
 use super::settings;
 use super::style::{Paint, count, printable};
@@ -69,10 +70,13 @@ impl StackArgs {
 }
 
 pub(crate) fn run(args: &PlanArgs, global: &Global, ui: &Ui) -> Result<Exit, Error> {
-    let config = settings::load(ui, global, Purpose::Provision, args.stack.settings())?;
+    let mut config = settings::load(ui, global, Purpose::Provision, args.stack.settings())?;
     let stop = Stop::default();
-    let run = Run { config: &config, reporter: ui, stop: &stop, consent: Consent { adopt: args.adoption.adopt, ..Consent::default() } };
-    let plan = block_on(until_stopped(ui, &stop, async { Ok(provision::plan(&run).await?) }))?;
+    let plan = with_a_choice(ui, &mut config, |config| {
+        let consent = Consent { adopt: args.adoption.adopt, ..Consent::default() };
+        let run = Run { config, reporter: ui, stop: &stop, consent };
+        block_on(until_stopped(ui, &stop, async { Ok(provision::plan(&run).await?) }))
+    })?;
     let counts = Counts::of(&plan);
     let exit = match (counts.refuse, plan.is_empty()) {
         (0, true) => Exit::Done,

@@ -12,6 +12,7 @@ use super::error::Error;
 use super::exit::Exit;
 use super::flags::Global;
 use super::plan::{AdoptionArgs, Counts, StackArgs};
+use super::roles::with_a_choice;
 use super::runtime::{block_on, until_stopped};
 use super::settings;
 use super::style::{self, Paint, duration};
@@ -34,11 +35,15 @@ pub(crate) struct ProvisionArgs {
 }
 
 pub(crate) fn run(args: &ProvisionArgs, global: &Global, ui: &Ui) -> Result<Exit, Error> {
-    let config = settings::load(ui, global, Purpose::Provision, args.stack.settings())?;
+    let mut config = settings::load(ui, global, Purpose::Provision, args.stack.settings())?;
     let stop = Stop::default();
-    let run = Run { config: &config, reporter: ui, stop: &stop, consent: Consent { adopt: args.adoption.adopt, ..Consent::default() } };
-    let started = Instant::now();
-    let done = block_on(until_stopped(ui, &stop, async { Ok(provision::provision(&run).await?) }))?;
+    let mut started = Instant::now();
+    let done = with_a_choice(ui, &mut config, |config| {
+        started = Instant::now();
+        let consent = Consent { adopt: args.adoption.adopt, ..Consent::default() };
+        let run = Run { config, reporter: ui, stop: &stop, consent };
+        block_on(until_stopped(ui, &stop, async { Ok(provision::provision(&run).await?) }))
+    })?;
     let time = started.elapsed();
     let Counts { create, update, adopt, delete, .. } = Counts::of(&done.plan);
     // An adoption has told them before its first step.

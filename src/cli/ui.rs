@@ -160,6 +160,17 @@ impl Ui {
         answer
     }
 
+    /// Lets a person choose one of these, on standard error; `None` where nobody can be asked.
+    pub(crate) fn choose(&self, question: &str, items: &[String]) -> Result<Option<usize>, Error> {
+        if !self.interactive || self.output != Output::Text {
+            return Ok(None);
+        }
+        let chosen =
+            dialoguer::Select::new().with_prompt(question).items(items).default(0).interact_on_opt(&dialoguer::console::Term::stderr());
+        // Esc, `q` and Ctrl-C: nothing is chosen.
+        chosen.ok().flatten().map(Some).ok_or(Error::Unchosen)
+    }
+
     /// Says why the command did not end well.
     pub fn fail(&self, error: &Error) -> Exit {
         let report = error.report(self.command.get());

@@ -19,6 +19,7 @@ pub mod variables;
 mod yaml;
 
 pub use error::{Errors, Excerpt, Place, Problem};
+pub(crate) use keys::distance;
 pub use load::{Loaded, load};
 pub use secrets::secret_at;
 pub use sources::{DEFAULT_FILE, Purpose, Settings, Sources, process_environment};

@@ -179,6 +179,18 @@ impl Condition {
         }
     }
 
+    /// Whether it will hold for a request of which only this much is known; `None` where that does not decide it.
+    pub(super) fn foreseen(&self, context: &Context, variables: bool) -> Option<bool> {
+        let filled = |value: &String| !variables || Glob::new(value, Some(context)).is_some();
+        let known = context.values(&self.key).is_some() && self.values.iter().all(filled);
+        known.then(|| self.holds(context, variables))
+    }
+
+    /// The key that it looks at.
+    pub(super) fn key(&self) -> &str {
+        &self.key
+    }
+
     /// Its key, where the request does not have it.
     pub(super) fn missing(&self, context: &Context) -> Option<String> {
         (context.values(&self.key).is_none() && self.test != Test::Null).then(|| self.key.clone())

@@ -165,20 +165,22 @@ pub(crate) fn decide(subject: &Subject<'_>, request: Request<'_>, resource_polic
 
 /// Whether a trust policy, or a function's policy, lets a service do this.
 pub(crate) fn trusts(document: &Document, service: &str, request: Request<'_>) -> bool {
-    let about = |statement: &Statement| {
-        statement.principal.as_ref().is_some_and(|principal| {
-            principal.has(|one| match one {
-                Principal::Everyone => true,
-                Principal::Service(name) => name == service,
-                Principal::Aws(_) | Principal::Other => false,
-            })
-        })
-    };
     let any = |effect| {
         let of_effect = document.statements.iter().filter(|statement| statement.effect == effect);
-        of_effect.into_iter().any(|statement| about(statement) && applies(statement, document.variables, request))
+        of_effect.into_iter().any(|statement| names_service(statement, service) && applies(statement, document.variables, request))
     };
     any(Effect::Allow) && !any(Effect::Deny)
+}
+
+/// Whether a statement is about this service.
+pub(super) fn names_service(statement: &Statement, service: &str) -> bool {
+    statement.principal.as_ref().is_some_and(|principal| {
+        principal.has(|one| match one {
+            Principal::Everyone => true,
+            Principal::Service(name) => name == service,
+            Principal::Aws(_) | Principal::Other => false,
+        })
+    })
 }
 
 fn has(document: &Document, effect: Effect, request: Request<'_>) -> bool {

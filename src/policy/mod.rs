@@ -2,13 +2,15 @@
 
 mod condition;
 mod evaluate;
+mod forecast;
 mod glob;
 
 use serde_json::{Map, Value};
 
 use condition::Condition;
 pub(crate) use condition::Context;
-pub(crate) use evaluate::{Decision, Reason, Request, Source, Subject, decide, trusts};
+pub(crate) use evaluate::{Decision, Kind, Reason, Request, Source, Subject, decide, trusts};
+pub(crate) use forecast::{Forecast, Trust, forecast, trust};
 
 /// A policy as it was written, and as it is matched.
 #[derive(Clone, Debug, PartialEq)]

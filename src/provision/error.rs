@@ -1,6 +1,7 @@
 //! What can go wrong in a run. The words that a person reads are made in `cli/error.rs`, from these.
 
 use super::bundle;
+use super::roles::Judged;
 
 /// Why a pipeline did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +13,9 @@ pub enum Error {
     /// Something stands in the way, all of it at once; nothing was changed.
     #[error("{} thing(s) stand in the way", .0.len())]
     Refused(Vec<Refusal>),
+    /// Several roles can serve, and none is the best: a person has to choose. Nothing was changed.
+    #[error("{} roles can serve", .0.len())]
+    Choice(Vec<Judged>),
     /// The handler's binary cannot be had, or is not fit.
     #[error(transparent)]
     Bundle(#[from] bundle::Error),

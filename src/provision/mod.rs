@@ -10,6 +10,7 @@ pub mod denial;
 mod desired;
 mod environment;
 pub mod error;
+pub mod evidence;
 mod former;
 mod look;
 mod observed;
@@ -21,7 +22,8 @@ pub mod plan;
 pub mod progress;
 mod resource;
 mod resources;
-mod roles;
+pub mod roles;
+mod simulate;
 mod wait;
 
 use std::cell::Cell;
@@ -37,11 +39,13 @@ pub use error::Error;
 use look::look;
 use observed::Observed;
 pub use outputs::{Outputs, Status};
+use permissions::Scope;
 use plan::Action;
 pub use plan::Plan;
 use progress::{Event, Reporter};
 use resource::{Context, Kind, RESOURCES, label};
-use resources::log_group;
+use resources::{log_group, role};
+pub use roles::Survey;
 
 /// What every pipeline works with.
 pub struct Run<'a> {
@@ -120,7 +124,12 @@ async fn prepare<'a>(run: &Run<'a>) -> Result<(Context<'a>, Observed), Error> {
     let observe = async {
         let seen = look(&cx, |_| true).await?;
         let refusals = Plan::provision(&cx.want, &seen).refusals();
-        if refusals.is_empty() { Ok(seen) } else { Err(Error::Refused(refusals)) }
+        match refusals.as_slice() {
+            [] => Ok(seen),
+            // Where nothing but the role is open, a person can choose.
+            [_] if !roles::choices(&cx.want, &seen).is_empty() => Err(Error::Choice(roles::choices(&cx.want, &seen))),
+            _ => Err(Error::Refused(refusals)),
+        }
     };
     let function = &run.config.function;
     let build = bundle::build(function.handler.as_ref(), function.architecture, run.reporter);
@@ -183,6 +192,20 @@ pub async fn status(run: &Run<'_>) -> Result<Status, Error> {
         outputs: outputs::outputs(&cx.want, &seen),
         drift: comparable.then(|| Plan::provision(&cx.want, &seen)),
     })
+}
+
+/// The account's roles, or the one that is named (a name or an ARN), each with how well it serves. Changes nothing.
+///
+/// # Errors
+/// When the account cannot be read, the roles cannot be listed, or there is no role of that name.
+pub async fn survey(run: &Run<'_>, named: Option<&str>) -> Result<Survey, Error> {
+    let want = Desired { role: named.map(str::to_owned), ..Desired::partly(run.config) };
+    let cx = context(run, want).await?;
+    let seen = look(&cx, |kind| [Kind::Account, Kind::Role, Kind::Api, Kind::Function].contains(&kind)).await?;
+    let roles =
+        role::found(&cx.want, &seen).map_err(|verdict| Error::Refused(Plan { steps: verdict.steps, ..Plan::default() }.refusals()))?;
+    let judged = roles::judge(&cx.clients, Scope::of(&cx.want, &seen, None), &roles).await?;
+    Ok(roles::survey(&cx.want, &seen, &judged))
 }
 
 /// Says what `teardown` would delete, and why that is ours. Changes nothing.

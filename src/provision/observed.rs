@@ -5,6 +5,7 @@ use crate::provision::error::{AwsError, Cause};
 use crate::provision::former;
 use crate::provision::ownership::is_untagged;
 use crate::provision::resources::{api, function, integration, log_group, permission, role, route, route_response, stage, table};
+use crate::provision::roles::Judged;
 
 /// What a look found.
 #[derive(Clone, Debug, Default)]
@@ -142,8 +143,8 @@ impl Place {
 pub(crate) struct Observed {
     pub(crate) place: Place,
     pub(crate) role: Found<role::Live>,
-    /// Whether the role may post to `@connections`; only asked where the config leaves the choice.
-    pub(crate) may_manage: Found<bool>,
+    /// What the role may do, or each of those that may be meant.
+    pub(crate) judged: Vec<Judged>,
     pub(crate) table: Found<table::Live>,
     pub(crate) log_group: Found<log_group::Live>,
     pub(crate) api: Found<api::Live>,
@@ -163,7 +164,7 @@ pub(crate) enum Slot {
     Same,
     Place(Place),
     Role(Found<role::Live>),
-    MayManage(Found<bool>),
+    Judged(Vec<Judged>),
     Table(Found<table::Live>),
     LogGroup(Found<log_group::Live>),
     Api(Found<api::Live>),
@@ -185,7 +186,7 @@ impl Observed {
             Slot::Same => {}
             Slot::Place(place) => self.place = place,
             Slot::Role(found) => self.role = found,
-            Slot::MayManage(found) => self.may_manage = found,
+            Slot::Judged(judged) => self.judged = judged,
             Slot::Table(found) => self.table = found,
             Slot::LogGroup(found) => self.log_group = found,
             Slot::Api(found) => self.api = found,

@@ -130,12 +130,14 @@ mod tests {
     use crate::config::Settings;
     use crate::provision::desired::tests::desired;
     use crate::provision::observed::{Found, Place};
+    use crate::provision::roles::weak;
 
     /// An account with nothing of ours in it.
     fn empty() -> Observed {
         let place = Place { account: "111122223333".to_owned(), partition: "aws".to_owned(), region: "eu-west-1".to_owned() };
         // The role cannot be read, and is used as it is named.
-        Observed { place, role: Found::Unknown("GetRole".to_owned()), may_manage: Found::Present(false), ..Observed::default() }
+        let role = Found::Unknown("GetRole".to_owned());
+        Observed { place, role, judged: vec![weak("arn:aws:iam::111122223333:role/r")], ..Observed::default() }
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub(crate) type Seen<'a> = Pin<Box<dyn Future<Output = Result<Slot, AwsError>> +
 pub(crate) enum Kind {
     Account,
     Role,
-    Reply,
+    Judgement,
     Table,
     LogGroup,
     Api,
@@ -63,7 +63,7 @@ impl Kind {
         match self {
             Self::Account => "account",
             Self::Role => "role",
-            Self::Reply => "reply mode",
+            Self::Judgement => "role permissions",
             Self::Table => "table",
             Self::LogGroup => "log group",
             Self::Api => "api",
@@ -260,7 +260,7 @@ pub(crate) static RESOURCES: &[&dyn Resource] = &[
     &log_group::LogGroup,
     &api::Api,
     &function::Function,
-    &role::ReplyPermission,
+    &role::Judgement,
     &permission::Permission,
     &integration::Integration,
     &route::Routes,

@@ -15,5 +15,6 @@ mod faults;
 mod layout;
 mod lifecycle;
 mod restricted;
+mod roles;
 mod support;
 mod tool;

@@ -176,9 +176,21 @@ fn roles(scope: Scope<'_>) -> Vec<Need> {
             .on(role.clone())
             .optional("sees whether Lambda may assume the role", "the role is used as it is named, unchecked"),
         row("iam:SimulatePrincipalPolicy", &["SimulatePrincipalPolicy"])
-            .on(role)
-            .optional("asks IAM what the role may do, without doing it", "what the role may do is not known before it is tried"),
+            .on(role.clone())
+            .optional("asks IAM what the role may do, without doing it", "the role's policies are read instead"),
     ];
+    let unread = "what the role may do is not known where the simulation cannot tell";
+    for (action, calls) in [
+        ("iam:ListAttachedRolePolicies", &["ListAttachedRolePolicies"]),
+        ("iam:ListRolePolicies", &["ListRolePolicies"]),
+        ("iam:GetRolePolicy", &["GetRolePolicy"]),
+    ] {
+        needs.push(row(action, calls).on(role.clone()).optional("reads the role's policies, where the simulation cannot tell", unread));
+    }
+    for (action, calls) in [("iam:GetPolicy", &["GetPolicy"]), ("iam:GetPolicyVersion", &["GetPolicyVersion"])] {
+        let (own, aws) = (scope.iam("policy/*"), format!("arn:{}:iam::aws:policy/*", scope.place.partition));
+        needs.push(row(action, calls).on(own).on(aws).optional("reads policies that are attached to the role", unread));
+    }
     if scope.want.role.is_none() {
         needs.push(
             row("iam:ListRoles", &["ListRoles"])

@@ -1,46 +1,23 @@
-//! The execution role, and whether it may post to `@connections`. Referenced, never changed: only `Keep` or `Refuse`.
+//! The execution role, and what it may do. Referenced, never changed: only `Keep` or `Refuse`.
 
 use std::rc::Rc;
 
-use crate::config::Reply;
-use crate::provision::answer::{Answer, unanswered};
 use crate::provision::desired::Desired;
-use crate::provision::error::AwsError;
-use crate::provision::observed::{Found, Observed, Slot};
+use crate::provision::error::{AwsError, Cause};
+use crate::provision::observed::{Found, Observed, Place, Slot};
 use crate::provision::outputs::ResourceStatus;
-use crate::provision::plan::{Action, ApiCall};
+use crate::provision::permissions::Scope;
+use crate::provision::plan::Action;
 use crate::provision::resource::{Context, Kind, Resource, Seen, Verdict};
-use crate::provision::roles::{self, Trust, arn, trusts_lambda};
-
-const GET_ROLE: ApiCall = ApiCall { name: "GetRole", iam: "iam:GetRole" };
-const LIST_ROLES: ApiCall = ApiCall { name: "ListRoles", iam: "iam:ListRoles" };
-const SIMULATE: ApiCall = ApiCall { name: "SimulatePrincipalPolicy", iam: "iam:SimulatePrincipalPolicy" };
+use crate::provision::roles::{self, Boundary, Choice, Fitness, Judged, Trust, arn, choose, name};
 
 /// The roles that may be meant.
 #[derive(Clone, Debug)]
 pub(crate) struct Live {
-    /// One where the config names it; else those that Lambda may assume.
-    roles: Vec<One>,
-}
-
-#[derive(Clone, Debug)]
-struct One {
-    arn: String,
-    trust: Trust,
-}
-
-impl Live {
-    /// ARN of the role that is meant: the only one, or of several the one that the stack's function has already.
-    pub(crate) fn chosen(&self, of_function: Option<&str>) -> Option<&str> {
-        self.one(of_function).map(|one| one.arn.as_str())
-    }
-
-    fn one(&self, of_function: Option<&str>) -> Option<&One> {
-        match self.roles.as_slice() {
-            [one] => Some(one),
-            several => several.iter().find(|one| Some(one.arn.as_str()) == of_function),
-        }
-    }
+    /// One where the config names it, none where there is no such role; else all of the account.
+    pub(crate) roles: Vec<roles::Role>,
+    /// Names close to one that is not there.
+    similar: Vec<String>,
 }
 
 pub(crate) struct Role;
@@ -52,55 +29,21 @@ impl Resource for Role {
 
     fn read<'a>(&'a self, cx: &'a Context<'a>, _seen: Rc<Observed>) -> Seen<'a> {
         Box::pin(async {
-            let roles = match &cx.want.role {
-                Some(named) => get(cx, named).await.map(|one| vec![one]),
-                None => list(cx).await,
-            };
-            let roles = roles.map(|roles| Live { roles });
-            Ok(Slot::Role(if cx.want.role.is_some() { Found::optional(roles)? } else { Found::of(roles)? }))
+            Ok(Slot::Role(match &cx.want.role {
+                Some(named) => Found::optional(get(cx, named).await)?,
+                None => Found::of(roles::list(&cx.clients).await.map(|roles| Live { roles, similar: Vec::new() }))?,
+            }))
         })
     }
 
     fn diff(&self, want: &Desired, seen: &Observed) -> Verdict {
-        let named = want.role.as_deref();
-        let name = arn(want, seen).unwrap_or_else(|| "(none)".to_owned());
-        let refuse = |reason: &str, remedy: &str| Verdict::refuse(Kind::Role, named.unwrap_or(&name), reason, remedy);
-        let another = "name another role with `--existing-role` (`existing_role` in the config)";
-        match (&seen.role, named) {
-            (Found::Absent, _) => refuse("there is no such role", another),
-            (Found::Unknown(why), Some(_)) => Verdict::step(Kind::Role, &name, Action::Keep, &[])
-                .with_note(format!("the role {name} could not be read; it is used as it is named ({why})")),
-            (Found::Unknown(why), None) => refuse(&format!("the account's roles cannot be listed: {why}"), another),
-            (Found::Present(live), named) => match (live.one(seen.function_role(want)), named) {
-                (Some(one), Some(_)) if one.trust == Trust::No => refuse(
-                    "its trust policy does not let lambda.amazonaws.com do sts:AssumeRole",
-                    &format!("{another}, or have its trust policy changed"),
-                ),
-                (Some(one), Some(named)) if named.starts_with("arn:") && one.arn != named => {
-                    refuse(&format!("the account's role of this name is {}", one.arn), another)
-                }
-                (Some(one), _) => {
-                    let verdict = Verdict::step(Kind::Role, &one.arn, Action::Keep, &[]);
-                    if one.trust == Trust::Unknown {
-                        verdict.with_note(format!(
-                            "whether Lambda may assume {} is not known: a condition in its trust policy decides",
-                            one.arn
-                        ))
-                    } else {
-                        verdict
-                    }
-                }
-                (None, _) if live.roles.is_empty() => {
-                    refuse("no role of the account lets lambda.amazonaws.com do sts:AssumeRole", "ask an administrator for one")
-                }
-                (None, _) => {
-                    let arns: Vec<&str> = live.roles.iter().map(|one| one.arn.as_str()).collect();
-                    refuse(
-                        &format!("{} roles of the account can be assumed by Lambda: {}", arns.len(), arns.join(", ")),
-                        "name one with `--existing-role` (`existing_role` in the config)",
-                    )
-                }
-            },
+        let verdict = match &want.role {
+            Some(named) => of_named(named, want, seen),
+            None => of_any(want, seen),
+        };
+        match roles::judged(want, seen).filter(|judged| judged.fitness == Fitness::NotFit && judged.trust == Trust::Yes) {
+            Some(judged) if verdict.steps.iter().all(|step| step.action == Action::Keep) => lacking(judged),
+            _ => verdict,
         }
     }
 
@@ -114,6 +57,7 @@ impl Resource for Role {
         let (state, healthy) = match (&seen.role, &refused) {
             (Found::Unknown(_), _) => ("unknown", None),
             (Found::Absent, _) => ("absent", Some(false)),
+            (Found::Present(live), Some(_)) if want.role.is_some() && live.roles.is_empty() => ("absent", Some(false)),
             (Found::Present(_), Some(_)) => ("not fit", Some(false)),
             (Found::Present(_), None) => ("referenced", Some(true)),
         };
@@ -122,34 +66,144 @@ impl Resource for Role {
     }
 }
 
-async fn get(cx: &Context<'_>, named: &str) -> Result<One, AwsError> {
-    // A role's name is unique in its account whatever its path, and GetRole takes the name alone.
-    let name = named.rsplit('/').next().unwrap_or(named);
-    let answer = cx.clients.iam.get_role().role_name(name).send().await.explain(GET_ROLE, named)?;
-    let role = answer.role().ok_or_else(|| unanswered(GET_ROLE, named, "an answer without a role"))?;
-    Ok(one(role))
-}
+const ANOTHER: &str = "name another role with `--existing-role` (`existing_role` in the config); `wsfix roles` lists those that fit";
 
-async fn list(cx: &Context<'_>) -> Result<Vec<One>, AwsError> {
-    let mut pages = cx.clients.iam.list_roles().into_paginator().send();
-    let mut fit = Vec::new();
-    while let Some(page) = pages.next().await {
-        let page = page.explain(LIST_ROLES, "the account's roles")?;
-        fit.extend(page.roles().iter().map(one).filter(|one| one.trust == Trust::Yes && !one.arn.contains(":role/aws-service-role/")));
+/// Why the role that is named cannot be meant: it is not there, or of another account.
+fn misnamed(named: &str, seen: &Observed) -> Option<Verdict> {
+    let refuse = |reason: &str, remedy: &str| Some(Verdict::refuse(Kind::Role, named, reason, remedy));
+    if let Some(why) = elsewhere(named, &seen.place) {
+        return refuse(&why, ANOTHER);
     }
-    Ok(fit)
+    let live = match &seen.role {
+        Found::Present(live) => live,
+        Found::Unknown(_) => return None,
+        Found::Absent => return refuse("there is no such role", ANOTHER),
+    };
+    match (live.roles.first(), live.similar.as_slice()) {
+        (Some(one), _) if named.starts_with("arn:") && one.arn != named => {
+            refuse(&format!("the account's role of this name is {}", one.arn), ANOTHER)
+        }
+        (Some(_), _) => None,
+        (None, []) => refuse("there is no such role", ANOTHER),
+        (None, similar) => {
+            refuse("there is no such role", &format!("did you mean `{}`? `wsfix roles` lists those that fit", similar.join("` or `")))
+        }
+    }
 }
 
-fn one(role: &aws_sdk_iam::types::Role) -> One {
-    One { arn: role.arn().to_owned(), trust: role.assume_role_policy_document().map_or(Trust::Unknown, trusts_lambda) }
+/// The role that the config names.
+fn of_named(named: &str, want: &Desired, seen: &Observed) -> Verdict {
+    if let Some(refused) = misnamed(named, seen) {
+        return refused;
+    }
+    let one = match &seen.role {
+        Found::Present(live) => live.roles.first(),
+        Found::Absent => None,
+        Found::Unknown(why) => {
+            let arn = arn(want, seen).unwrap_or_default();
+            let as_named = if named.starts_with("arn:") { "it is used as it is named" } else { "its ARN is a guess from its name" };
+            return Verdict::step(Kind::Role, &arn, Action::Keep, &[])
+                .with_note(format!("the role {arn} could not be read; {as_named} ({why})"));
+        }
+    };
+    let Some(one) = one else { return Verdict::default() };
+    let verdict = Verdict::step(Kind::Role, &one.arn, Action::Keep, &[]);
+    match &one.trust {
+        Trust::Yes => verdict,
+        Trust::No(why) => Verdict::refuse(Kind::Role, named, why, &format!("{ANOTHER}; or have its trust policy changed")),
+        Trust::Unknown(why) => verdict.with_note(format!("whether Lambda may assume {} is not known: {why}", one.arn)),
+    }
 }
 
-/// Whether the role may post to `@connections`: one question to IAM, and only where the config leaves the choice.
-pub(crate) struct ReplyPermission;
+/// A role of the account, where the config names none.
+fn of_any(want: &Desired, seen: &Observed) -> Verdict {
+    let has = seen.function_role(want);
+    if let (Found::Unknown(why), Some(has)) = (&seen.role, has) {
+        return Verdict::step(Kind::Role, has, Action::Keep, &[])
+            .with_note(format!("the function keeps its role {has}, since the account's roles cannot be listed ({why})"));
+    }
+    let refuse = |reason: &str, remedy: &str| Verdict::refuse(Kind::Role, "(none)", reason, remedy);
+    match (&seen.role, choose(&seen.judged, has)) {
+        (Found::Unknown(why), _) => refuse(
+            &format!("the account's roles cannot be listed: {why}"),
+            "name a role with `--existing-role` (`existing_role` in the config)",
+        ),
+        (_, Choice::One(one)) => {
+            let verdict = Verdict::step(Kind::Role, &one.arn, Action::Keep, &[]);
+            let reasons = one.reasons().join("; ");
+            match one.fitness {
+                _ if matches!(one.trust, Trust::No(_)) => refuse(&format!("{}: {}", one.arn, one.trust.words()), ANOTHER),
+                _ if Some(one.arn.as_str()) == has => verdict,
+                Fitness::Fit => verdict.with_note(format!("the role is {}: it is the only one that is fit", one.name())),
+                Fitness::WithHelp => verdict
+                    .with_note(format!("the role is {}: none is fit, and it is the only one that is fit with help: {reasons}", one.name())),
+                Fitness::Unknown | Fitness::NotFit => {
+                    verdict.with_note(format!("the role is {}: it is the only one that may be fit: {reasons}", one.name()))
+                }
+            }
+        }
+        (_, Choice::Several(several)) => {
+            let names: Vec<String> = several.iter().map(|one| format!("{} ({})", one.arn, one.fitness.name())).collect();
+            refuse(
+                &format!("{} roles of the account can serve: {}", names.len(), names.join(", ")),
+                "name one with `--existing-role` (`existing_role` in the config)",
+            )
+        }
+        (_, Choice::Nothing) => refuse(
+            "no role of the account is fit: `wsfix roles --all` says why",
+            "ask an administrator for one that lambda.amazonaws.com may assume",
+        ),
+    }
+}
 
-impl Resource for ReplyPermission {
+/// What a role lacks that nothing makes up for: a stack with it could not work.
+fn lacking(judged: &Judged) -> Verdict {
+    let asks = judged.asks(true);
+    let asked: Vec<String> = asks.iter().map(roles::Ask::words).collect();
+    let remedy = format!("{ANOTHER}; or ask an administrator: {}", asked.join("; "));
+    Verdict::refuse(Kind::Role, &judged.arn, &judged.lacks().join("; "), &remedy)
+}
+
+/// Why an ARN cannot be of this account, where it cannot.
+fn elsewhere(named: &str, place: &Place) -> Option<String> {
+    let mut fields = named.strip_prefix("arn:")?.split(':');
+    let (partition, account) = (fields.next()?, fields.nth(2)?);
+    let wrong = |what: &str, theirs: &str, ours: &str| {
+        (theirs != ours).then(|| {
+            format!("it is of the {what} {theirs}, and the credentials are of {ours}: Lambda takes a role of its own account alone")
+        })
+    };
+    wrong("account", account, &place.account).or_else(|| wrong("partition", partition, &place.partition))
+}
+
+/// The role that is named. Where it may not be read alone, or is not there, the list of all tells more.
+async fn get(cx: &Context<'_>, named: &str) -> Result<Live, AwsError> {
+    let clients = &cx.clients;
+    let found = roles::get(clients, named).await;
+    let missed = match found {
+        Ok(role) => return Ok(Live { roles: vec![role], similar: Vec::new() }),
+        Err(error) if matches!(error.cause, Cause::NotFound | Cause::Denied { .. }) => error,
+        Err(error) => return Err(error),
+    };
+    match (roles::list(clients).await, missed.cause == Cause::NotFound) {
+        (Ok(all), true) => {
+            let similar = roles::similar(name(named), all.iter().map(|role| name(&role.arn)));
+            Ok(Live { similar: similar.into_iter().map(str::to_owned).collect(), roles: Vec::new() })
+        }
+        (Ok(mut all), false) => {
+            all.retain(|role| name(&role.arn) == name(named));
+            if all.is_empty() { Err(missed) } else { Ok(Live { roles: all, similar: Vec::new() }) }
+        }
+        (Err(_), _) => Err(missed),
+    }
+}
+
+/// What the role may do, or each of those that may be meant: one question to IAM for each.
+pub(crate) struct Judgement;
+
+impl Resource for Judgement {
     fn kind(&self) -> Kind {
-        Kind::Reply
+        Kind::Judgement
     }
 
     fn read_after(&self) -> &'static [Kind] {
@@ -158,31 +212,59 @@ impl Resource for ReplyPermission {
 
     fn read<'a>(&'a self, cx: &'a Context<'a>, seen: Rc<Observed>) -> Seen<'a> {
         Box::pin(async move {
-            if cx.want.reply != Reply::Auto {
-                return Ok(Slot::MayManage(Found::Absent));
-            }
-            // A role that is not there is refused by its own comparison.
-            let (Some(arn), Found::Present(_) | Found::Unknown(_)) = (arn(&cx.want, &seen), &seen.role) else {
-                return Ok(Slot::MayManage(Found::Absent));
-            };
-            Ok(Slot::MayManage(Found::optional(may_manage(cx, &seen, &arn).await)?))
+            let scope = Scope::of(&cx.want, &seen, None);
+            Ok(Slot::Judged(roles::judge(&cx.clients, scope, &meant(&cx.want, &seen)).await?))
         })
     }
 
     fn diff(&self, want: &Desired, seen: &Observed) -> Verdict {
         let reply = roles::reply(want, seen);
-        Verdict::default().with_note(format!("replies travel by {}: {}", reply.mode, reply.why))
+        let mut verdict = Verdict::default().with_note(format!("replies travel by {}: {}", reply.mode, reply.why));
+        if let Some(judged) = roles::judged(want, seen).filter(|judged| judged.fitness != Fitness::NotFit) {
+            verdict.notes.extend(judged.notes());
+        }
+        verdict
     }
 }
 
-async fn may_manage(cx: &Context<'_>, seen: &Observed, role: &str) -> Result<bool, AwsError> {
-    let api = seen.api().map_or("*", |api| api.id.as_str());
-    let connections = seen.place.arn("execute-api", &format!("{api}/{}/POST/@connections/*", cx.want.api.stage));
-    let question = cx.clients.iam.simulate_principal_policy().policy_source_arn(role);
-    let question = question.action_names("execute-api:ManageConnections").resource_arns(connections);
-    let answer = question.send().await.explain(SIMULATE, role)?;
-    match answer.evaluation_results() {
-        [] => Err(unanswered(SIMULATE, role, "an answer without a result")),
-        results => Ok(results.iter().all(|result| result.eval_decision().as_str() == "allowed")),
+/// The roles that are worth a question.
+fn meant(want: &Desired, seen: &Observed) -> Vec<roles::Role> {
+    let (mut roles, has) = (all(want, seen), seen.function_role(want));
+    if want.role.is_none() {
+        match roles.iter().find(|role| Some(role.arn.as_str()) == has).cloned() {
+            Some(role) => roles = vec![role],
+            None => roles.retain(|role| !matches!(role.trust, Trust::No(_))),
+        }
+    }
+    roles
+}
+
+/// The roles that a survey is about.
+///
+/// # Errors
+/// When they cannot be listed, or the one that is named is not there.
+pub(crate) fn found(want: &Desired, seen: &Observed) -> Result<Vec<roles::Role>, Verdict> {
+    let refused = match (&want.role, &seen.role) {
+        (Some(named), _) => misnamed(named, seen),
+        (None, Found::Unknown(why)) => Some(Verdict::refuse(
+            Kind::Role,
+            "(none)",
+            &format!("the account's roles cannot be listed: {why}"),
+            "name the role: `wsfix roles NAME` asks about that one alone",
+        )),
+        (None, Found::Absent | Found::Present(_)) => None,
+    };
+    refused.map_or_else(|| Ok(all(want, seen)), Err)
+}
+
+/// The roles that were found; one that may not be read as it is named.
+fn all(want: &Desired, seen: &Observed) -> Vec<roles::Role> {
+    match &seen.role {
+        Found::Present(live) => live.roles.clone(),
+        Found::Unknown(_) => {
+            let trust = Trust::Unknown("its trust policy cannot be read".to_owned());
+            arn(want, seen).map(|arn| roles::Role { arn, trust, boundary: Boundary::Unknown }).into_iter().collect()
+        }
+        Found::Absent => Vec::new(),
     }
 }

@@ -14,6 +14,7 @@ use crate::provision::error::AwsError;
 use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::outputs::ResourceStatus;
 use crate::provision::ownership::{Owner, TAG_FIELD, Tags, is_adopted, owner, tag_changes};
+use crate::provision::permissions::{Scope, execution_role};
 use crate::provision::plan::{Action, ApiCall, FieldChange};
 use crate::provision::resource::{Context, Field, Kind, Resource, Seen, Verdict, differences, told_adopted};
 use crate::provision::roles;
@@ -100,10 +101,11 @@ impl Live {
 
 /// The resource policy; `None` while the role is not known.
 pub(crate) fn wanted_policy(want: &Desired, seen: &Observed) -> Option<Value> {
-    let (role, table) = (roles::arn(want, seen)?, seen.place.table(&want.table));
+    let role = roles::arn(want, seen)?;
+    let needs = execution_role(Scope::of(want, seen, Some(&role)));
     Some(match seen.table.present().filter(|live| live.adopted(&want.stack)) {
-        Some(live) => policy::adopted_document(&want.stack, &role, &table, &live.others()),
-        None => policy::document(&want.stack, &role, &table),
+        Some(live) => policy::adopted_document(&want.stack, &role, &needs, &live.others()),
+        None => policy::document(&want.stack, &role, &needs),
     })
 }
 

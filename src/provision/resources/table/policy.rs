@@ -1,8 +1,10 @@
 //! The resource policy on the table: what lets the role in, although it may have no policy of its own. Pure.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
-use crate::contract::SESSION_INDEX;
+use crate::provision::permissions::{Group, Need};
 use crate::provision::roles::items;
 
 /// How the `Sid` of our statements begins; the stack's name follows.
@@ -13,37 +15,35 @@ const INDEX: &str = "ZIndex";
 /// Follows the stack's name in the `Sid` on a table that was there before the stack. No escape looks like it.
 const ADOPTED: &str = "ZTakenOver";
 
-/// The policy that gives one role what the handler does to the table, and nothing else.
-pub(crate) fn document(stack: &str, role: &str, table: &str) -> Value {
+/// The policy that gives one role what the handler does to the table, and nothing else: of `needs`, those that are about items.
+pub(crate) fn document(stack: &str, role: &str, needs: &[Need]) -> Value {
     let sid = format!("{SID}{}", escape(stack));
-    let statements = statements(&sid, role, table);
-    json!({ "Version": "2012-10-17", "Statement": statements })
+    json!({ "Version": "2012-10-17", "Statement": statements(&sid, role, needs) })
 }
 
 /// The policy of an adopted table: ours, and the statements of others that it had.
-pub(crate) fn adopted_document(stack: &str, role: &str, table: &str, others: &[Value]) -> Value {
+pub(crate) fn adopted_document(stack: &str, role: &str, needs: &[Need], others: &[Value]) -> Value {
     let sid = format!("{SID}{}{ADOPTED}", escape(stack));
-    let statements: Vec<Value> = statements(&sid, role, table).into_iter().chain(others.iter().cloned()).collect();
+    let statements: Vec<Value> = statements(&sid, role, needs).into_iter().chain(others.iter().cloned()).collect();
     json!({ "Version": "2012-10-17", "Statement": statements })
 }
 
-fn statements(sid: &str, role: &str, table: &str) -> [Value; 2] {
-    [
+/// One for the table and one for its index.
+fn statements(sid: &str, role: &str, needs: &[Need]) -> Vec<Value> {
+    let items = || needs.iter().filter(|need| need.group == Group::Items);
+    let resources: BTreeSet<&str> = items().flat_map(|need| &need.resources).map(String::as_str).collect();
+    let statement = |resource: &str| {
+        let actions: Vec<&str> = items().filter(|need| need.resources.iter().any(|on| on == resource)).map(|need| need.action).collect();
+        let end = if resource.contains("/index/") { INDEX } else { "" };
         json!({
-            "Sid": sid,
+            "Sid": format!("{sid}{end}"),
             "Effect": "Allow",
             "Principal": { "AWS": role },
-            "Action": ["dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:DeleteItem", "dynamodb:UpdateItem"],
-            "Resource": table,
-        }),
-        json!({
-            "Sid": format!("{sid}{INDEX}"),
-            "Effect": "Allow",
-            "Principal": { "AWS": role },
-            "Action": "dynamodb:Query",
-            "Resource": format!("{table}/index/{SESSION_INDEX}"),
-        }),
-    ]
+            "Action": actions,
+            "Resource": resource,
+        })
+    };
+    resources.into_iter().map(statement).collect()
 }
 
 /// A policy in words: what is compared, and what a plan shows. Two policies that mean the same read the same.
@@ -124,13 +124,29 @@ fn unescape(sid: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Settings;
+    use crate::provision::desired::tests::desired;
+    use crate::provision::observed::Place;
+    use crate::provision::permissions::{Scope, execution_role};
 
     const ROLE: &str = "arn:aws:iam::111122223333:role/r";
     const TABLE: &str = "arn:aws:dynamodb:eu-west-1:111122223333:table/t";
 
+    fn needs() -> Vec<Need> {
+        let want = desired(Settings { table: Some("t".to_owned()), ..Settings::default() });
+        let place = Place { account: "111122223333".to_owned(), partition: "aws".to_owned(), region: "eu-west-1".to_owned() };
+        let scope = Scope { want: &want, place: &place, caller: None, role: None, api: None };
+        execution_role(scope)
+    }
+
+    /// The policy of a stack of this name.
+    fn document(stack: &str) -> Value {
+        super::document(stack, ROLE, &needs())
+    }
+
     #[test]
     fn the_policy_gives_one_role_five_actions() {
-        let words = words(&document("terminal", ROLE, TABLE));
+        let words = words(&document("terminal"));
         assert_eq!(
             words,
             format!(
@@ -142,7 +158,7 @@ mod tests {
 
     #[test]
     fn order_and_spelling_are_no_difference_and_everything_else_is() {
-        let ours = document("terminal", ROLE, TABLE);
+        let ours = document("terminal");
         let mut other = ours.clone();
         if let Some(list) = other["Statement"].as_array_mut() {
             list.reverse();
@@ -165,7 +181,7 @@ mod tests {
     #[test]
     fn the_sid_names_the_stack_exactly() {
         for name in ["terminal", "my-app", "myapp", "A_Z.9", "Zebra"] {
-            let policy = document(name, ROLE, TABLE);
+            let policy = document(name);
             assert_eq!(stack(&policy).as_deref(), Some(name));
             let sid = policy["Statement"][1]["Sid"].as_str().unwrap_or_default();
             assert!(sid.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{sid}");
@@ -177,10 +193,10 @@ mod tests {
     fn an_adopted_table_says_so_and_keeps_the_statements_of_others() {
         let own = json!({ "Sid": "Own", "Effect": "Deny", "Principal": "*", "Action": "dynamodb:DeleteTable", "Resource": TABLE });
         for name in ["terminal", "A_Z.9", "Zebra"] {
-            let policy = adopted_document(name, ROLE, TABLE, std::slice::from_ref(&own));
+            let policy = adopted_document(name, ROLE, &needs(), std::slice::from_ref(&own));
             assert_eq!((stack(&policy).as_deref(), is_adopted(&policy)), (Some(name), true));
             assert_eq!(others(&policy), std::slice::from_ref(&own));
-            assert!(!is_adopted(&document(name, ROLE, TABLE)));
+            assert!(!is_adopted(&document(name)));
         }
         assert_eq!(others(&json!({ "Statement": own })), [own]);
     }
