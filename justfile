@@ -43,6 +43,10 @@ test *args:
 bench:
     cargo bench --locked --bench provision
 
+# What the handler costs, beside others; builds them all, needs Node.js
+bench-handler:
+    cargo bench --locked --bench handler
+
 # Every check, from nothing
 ci:
     bash .ci/run

@@ -105,7 +105,7 @@ pub mod backend {
     pub const SESSION_ID: &str = "X-Session-Id";
     /// The gateway's request id.
     pub const REQUEST_ID: &str = "X-Request-Id";
-    /// `t=<epoch seconds>,v1=<hex>[,v1=<hex>]`: HMAC-SHA256 over `t "." METHOD "." path "." body`.
+    /// `t=<epoch seconds>,v1=<hex>[,v1=<hex>]`: HMAC-SHA256 over `t "." X-Request-Id "." METHOD "." path "." body`.
     pub const SIGNATURE: &str = "X-Wsfix-Signature";
     /// Seconds that a signature's timestamp may be off.
     pub const SIGNATURE_TOLERANCE_SECONDS: i64 = 300;

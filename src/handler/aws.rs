@@ -1,20 +1,20 @@
 //! Signed calls to AWS: the JSON protocols of DynamoDB, Systems Manager and Secrets Manager, and raw requests to `@connections`.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
-use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4;
 use bytes::Bytes;
-use http::{Request, StatusCode};
+use http::{Method, Request, StatusCode, Uri};
 use http_body_util::Full;
 use serde_json::Value;
+
+use crate::secret::Secret;
 
 use super::Call;
 use super::deadline::Deadline;
 use super::http::{Answer, HttpError, LARGEST_ANSWER, Peer};
 use super::log::shown_from_aws;
 use super::settings::BaseUrl;
+use super::sign::{Credentials, Scope};
 
 const ATTEMPTS: u32 = 3;
 const ATTEMPT_LIMIT: Duration = Duration::from_secs(2);
@@ -127,30 +127,22 @@ pub(super) fn signed(
     cx: &Call<'_>,
     service: &str,
     url: &str,
-    headers: &[(&str, &str)],
+    headers: &[(&'static str, &str)],
     body: Bytes,
 ) -> Result<Request<Full<Bytes>>, Cause> {
     let unsigned = |error: &dyn std::fmt::Display| Cause::Unsigned(error.to_string());
     let variable = |name| (cx.deps.environment)(name);
-    let (Some(id), Some(key)) = (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) else {
+    let (Some(id), Some(secret)) = (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) else {
         return Err(Cause::NoCredentials);
     };
-    let identity = Credentials::new(id, key, variable("AWS_SESSION_TOKEN"), None, "environment").into();
-    let params = v4::SigningParams::builder()
-        .identity(&identity)
-        .region(&cx.settings.aws.region)
-        .name(service)
-        .time(UNIX_EPOCH + Duration::from_millis(cx.now_ms()))
-        .settings(SigningSettings::default())
-        .build()
-        .map_err(|error| unsigned(&error))?
-        .into();
-    let signable =
-        SignableRequest::new("POST", url, headers.iter().copied(), SignableBody::Bytes(&body)).map_err(|error| unsigned(&error))?;
-    let (instructions, _) = sign(signable, &params).map_err(|error| unsigned(&error))?.into_parts();
-    let builder = headers.iter().fold(Request::post(url), |builder, (name, value)| builder.header(*name, *value));
-    let mut request = builder.body(Full::new(body.clone())).map_err(|error| unsigned(&error))?;
-    instructions.apply_to_request_http1x(&mut request);
+    let credentials = Credentials { id, secret: Secret::new(secret), token: variable("AWS_SESSION_TOKEN") };
+    let scope = Scope { region: &cx.settings.aws.region, service };
+    let url = url.parse::<Uri>().map_err(|error| unsigned(&error))?;
+    let headers = cx.deps.signer.headers(&credentials, &scope, &url, headers, &body, cx.now()).map_err(|error| unsigned(&error))?;
+    let mut request = Request::new(Full::new(body));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = url;
+    *request.headers_mut() = headers;
     Ok(request)
 }
 

@@ -11,6 +11,7 @@ use crate::contract::backend;
 use super::Call;
 use super::error::Problem;
 use super::http::{HttpError, Peer};
+use super::sign::hex;
 
 /// What a header value may not hold as it is: anything but visible ASCII, and the sign of the encoding itself.
 const NOT_IN_HEADERS: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
@@ -26,17 +27,18 @@ pub(super) struct About<'a> {
 pub(super) async fn post(cx: &Call<'_>, path: &str, about: &About<'_>, body: String, largest: usize) -> Result<Bytes, Problem> {
     let settings = cx.settings;
     let path = settings.backend.path(path);
+    let request_id = in_header(about.request_id);
     let mut request = Request::post(settings.backend.url(&path))
         .header("Content-Type", "application/json")
         .header("Accept", "application/json")
         .header("User-Agent", concat!("wsfix-handler/", env!("CARGO_PKG_VERSION")))
         .header(backend::CONNECTION_ID, in_header(about.connection_id))
-        .header(backend::REQUEST_ID, in_header(about.request_id));
+        .header(backend::REQUEST_ID, &request_id);
     if let Some(session_id) = about.session_id {
         request = request.header(backend::SESSION_ID, in_header(session_id));
     }
     if !settings.signing_keys.is_empty() {
-        request = request.header(backend::SIGNATURE, signature(&settings.signing_keys, cx.now(), "POST", &path, &body));
+        request = request.header(backend::SIGNATURE, signature(&settings.signing_keys, cx.now(), &request_id, "POST", &path, &body));
     }
     let request = request.body(Full::from(body)).map_err(|error| {
         cx.log().failed("the request to the backend", &error);
@@ -71,14 +73,10 @@ fn hint(status: StatusCode) -> &'static str {
     }
 }
 
-/// The value of the signature's header: one `v1` a key.
-fn signature(keys: &[hmac::Key], now: i64, method: &str, path: &str, body: &str) -> String {
-    let signed = format!("{now}.{method}.{path}.{body}");
-    keys.iter().fold(format!("t={now}"), |header, key| {
-        let tag = hmac::sign(key, signed.as_bytes());
-        let hex: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{header},v1={hex}")
-    })
+/// The value of the signature's header: one `v1` a key. The request's id tells two equal messages of one second from one that is replayed.
+fn signature(keys: &[hmac::Key], now: i64, request_id: &str, method: &str, path: &str, body: &str) -> String {
+    let signed = format!("{now}.{request_id}.{method}.{path}.{body}");
+    keys.iter().fold(format!("t={now}"), |header, key| format!("{header},v1={}", hex(hmac::sign(key, signed.as_bytes()))))
 }
 
 fn in_header(text: &str) -> String {
@@ -92,13 +90,13 @@ mod tests {
     #[test]
     fn the_signature_of_a_known_request() {
         let keys = ["k".repeat(32), "l".repeat(32)].map(|key| hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes()));
-        let header = signature(&keys, 1_700_000_000, "POST", "/base/api/ws/message", r#"{"a":1}"#);
+        let sign = |keys: &[hmac::Key]| signature(keys, 1_700_000_000, "R1knNHGmtjMFqVg=", "POST", "/base/api/ws/message", r#"{"a":1}"#);
         let (first, second) = (
-            "671c33dbc29e313e4c9a20465794da778fe05d7505313f2a2245b5343072db34",
-            "52ede1fd807af13a149bc0630082389e7173eac5c06e360bc419161b61a38e64",
+            "ba4c95bc2264c2e5ce66e616e000e1271ddf79d272225407c5223a8bdf143549",
+            "289daddd1ef6d1c6f6f938da80b14bd4e8e6a5738fa807b5998991e991c1af77",
         );
-        assert_eq!(header, format!("t=1700000000,v1={first},v1={second}"));
-        assert_eq!(signature(&keys[..1], 1_700_000_000, "POST", "/base/api/ws/message", r#"{"a":1}"#), format!("t=1700000000,v1={first}"));
+        assert_eq!(sign(&keys), format!("t=1700000000,v1={first},v1={second}"));
+        assert_eq!(sign(&keys[..1]), format!("t=1700000000,v1={first}"));
     }
 
     #[test]

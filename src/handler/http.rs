@@ -6,9 +6,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 
 /// The most that is read of an answer where nothing else is said: the largest message of a WebSocket API (API Gateway quotas).
 pub(crate) const LARGEST_ANSWER: usize = 128 * 1024;
@@ -16,6 +19,9 @@ pub(crate) const LARGEST_ANSWER: usize = 128 * 1024;
 const BACKEND_IDLE: Duration = Duration::from_secs(4);
 const AWS_IDLE: Duration = Duration::from_secs(20);
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
+
+/// The variable that names a file with more authorities; AWS's own tools have it too.
+pub(crate) const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
 
 /// Who is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,9 +79,18 @@ impl Pools {
 
 /// Makes its connections when they are first needed.
 #[derive(Default)]
-pub(crate) struct Http(Mutex<Option<Pools>>);
+pub(crate) struct Http {
+    /// A PEM file with authorities to trust besides the public ones.
+    authorities: Option<String>,
+    pools: Mutex<Option<Pools>>,
+}
 
 impl Http {
+    /// `authorities`: a PEM file with authorities to trust besides the public ones.
+    pub(crate) fn new(authorities: Option<String>) -> Self {
+        Self { authorities, ..Self::default() }
+    }
+
     /// Sends a request and reads all of the answer, up to `largest` bytes, within `limit`. Zero: nothing is sent.
     pub(crate) async fn send(
         &self,
@@ -93,9 +108,9 @@ impl Http {
     }
 
     fn pool(&self, peer: Peer, now_ms: u64) -> Result<Pool, HttpError> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         let mut pools = match kept.take() {
-            None => Pools::new(connector().map_err(|error| HttpError::Connect(error.to_string()))?, now_ms),
+            None => Pools::new(connector(self.authorities.as_deref()).map_err(HttpError::Connect)?, now_ms),
             Some(old) if old.slept(now_ms) => Pools::new(old.connector, now_ms),
             Some(pools) => pools,
         };
@@ -109,17 +124,30 @@ impl Http {
     }
 }
 
-fn connector() -> Result<HttpsConnector<HttpConnector>, rustls::Error> {
+fn connector(authorities: Option<&str>) -> Result<HttpsConnector<HttpConnector>, String> {
     let mut tcp = HttpConnector::new();
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(CONNECT_LIMIT));
     tcp.enforce_http(false);
     // The provider is named, so that another one in the same build cannot make the choice ambiguous.
     let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_webpki_roots()
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(roots(authorities)?)
         .with_no_client_auth();
     Ok(HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp))
+}
+
+/// The public authorities, and those of a PEM file.
+fn roots(authorities: Option<&str>) -> Result<RootCertStore, String> {
+    let mut roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    if let Some(path) = authorities {
+        let wrong = |error: &dyn std::fmt::Display| format!("{CA_BUNDLE} names a file that cannot be used: {error}");
+        for certificate in CertificateDer::pem_file_iter(path).map_err(|error| wrong(&error))? {
+            roots.add(certificate.map_err(|error| wrong(&error))?).map_err(|error| wrong(&error))?;
+        }
+    }
+    Ok(roots)
 }
 
 async fn exchange(pool: &Pool, request: Request<Full<Bytes>>, largest: usize) -> Result<Answer, HttpError> {
@@ -188,5 +216,43 @@ mod tests {
         assert!(matches!(get(&http, &broken.url(), LONG, 0).await, Err(HttpError::Broken(_))));
         let gone = broken.close();
         assert!(matches!(get(&http, &gone, LONG, 0).await, Err(HttpError::Connect(_))));
+    }
+
+    /// A server with the certificate of `tests/fixtures/tls`, and its URL.
+    #[cfg(feature = "cli")]
+    async fn tls_server() -> String {
+        use rustls::pki_types::PrivateKeyDer;
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let chain = vec![CertificateDer::from_pem_slice(include_bytes!("../../tests/fixtures/tls/server.pem")).unwrap()];
+        let key = PrivateKeyDer::from_pem_slice(include_bytes!("../../tests/fixtures/tls/server.key")).unwrap();
+        let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+                let _ = stream.read(&mut [0; 1024]).await;
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+            }
+        });
+        format!("https://localhost:{port}")
+    }
+
+    #[cfg(feature = "cli")]
+    #[tokio::test]
+    async fn an_authority_of_ones_own_is_trusted_where_it_is_named() {
+        let url = tls_server().await;
+        let bundle = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tls/ca.pem");
+        assert_eq!(get(&Http::new(Some(bundle.to_owned())), &url, LONG, 0).await.unwrap().body, "ok");
+        let stranger = get(&Http::default(), &url, LONG, 0).await.unwrap_err().to_string();
+        assert!(stranger.contains("UnknownIssuer"), "{stranger}");
+        let missing = get(&Http::new(Some("/nowhere.pem".to_owned())), &url, LONG, 0).await.unwrap_err().to_string();
+        assert!(missing.starts_with("cannot connect: AWS_CA_BUNDLE names a file that cannot be used: "), "{missing}");
     }
 }

@@ -24,6 +24,7 @@ mod reconnect;
 mod reply;
 mod sequence;
 mod settings;
+mod sign;
 mod table;
 #[cfg(test)]
 mod testing;
@@ -51,6 +52,7 @@ pub struct Deps {
     clock: Box<dyn Fn() -> u64 + Send + Sync>,
     log: Log,
     http: Http,
+    signer: sign::Signer,
     keys: keys::Cache,
     sessions: connections::Cache,
     /// Whether the log has said already that replies are denied.
@@ -74,12 +76,14 @@ impl Deps {
         if let Err(error) = &settings {
             log.failed("configuration", error);
         }
+        let http = Http::new(environment(http::CA_BUNDLE).filter(|path| !path.is_empty()));
         Self {
             settings,
             environment: Box::new(environment),
             clock: Box::new(clock),
             log,
-            http: Http::default(),
+            http,
+            signer: sign::Signer::default(),
             keys: keys::Cache::default(),
             sessions: connections::Cache::default(),
             denial_told: AtomicBool::new(false),

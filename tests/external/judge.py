@@ -243,10 +243,6 @@ class Account:
             ExpressionAttributeValues={":session": {"S": session_id}},
         )["Items"]
 
-    def everything(self):
-        """All items of the table, small as it is."""
-        return self.dynamodb.scan(TableName=STACK["table"], ConsistentRead=True)["Items"]
-
 
 def token(subject="user-1", secret=JWT_SECRET, lifetime=600, **claims):
     """A token as any library makes it, made without one (RFC 7519)."""
@@ -293,13 +289,9 @@ class Backend:
             "ping": lambda: {"type": "pong"},
             "command": lambda: {"type": "output", "output": f"ran {message['command']}"},
             "resize": lambda: {"type": "resized", "cols": message["cols"], "rows": message["rows"]},
-            "echo": lambda: {"type": "echo", "text": message["text"]},
-            "push": lambda: {"type": "wsfix.push", "messages": [{"data": {"to": "one"}}, {"to": "session", "data": {"to": "all"}}]},
         }
         reply = replies.get(message.get("type"), lambda: {"type": "unknown"})()
-        if reply["type"] != "wsfix.push":
-            reply["session"] = message["sessionId"]
-        return json.dumps(reply).encode()
+        return json.dumps({**reply, "session": message["sessionId"]}).encode()
 
     def next(self, path):
         """The next request that came in, which must be for `path`; what must be true of each of them is checked."""
@@ -314,7 +306,7 @@ class Backend:
         """Whether the signature is right, worked out from the contract alone."""
         parts = [part.split("=", 1) for part in request["headers"]["X-Wsfix-Signature"].split(",")]
         moment = next(value for name, value in parts if name == "t")
-        message = f"{moment}.POST.{request['path']}.".encode() + request["body"]
+        message = f"{moment}.{request['headers']['X-Request-Id']}.POST.{request['path']}.".encode() + request["body"]
         wanted = hmac.new(SIGNING_KEY.encode(), message, hashlib.sha256).hexdigest()
         return abs(int(moment) - time.time()) < 300 and wanted in [value for name, value in parts if name == "v1"]
 

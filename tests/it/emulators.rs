@@ -12,7 +12,7 @@ const TOOL: &str = env!("CARGO_BIN_EXE_wsfix");
 const HANDLER: &str = env!("CARGO_BIN_EXE_wsfix-handler");
 
 /// The Python of the judges' environment, or why there is none.
-static PYTHON: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
+pub(crate) static PYTHON: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("external-venv");
     let made = Command::new("python3").arg(script("prepare.py")).arg(&folder).output().map_err(|error| format!("python3: {error}"))?;
     let said = String::from_utf8_lossy(&made.stderr);
@@ -23,7 +23,7 @@ fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/external").join(name)
 }
 
-/// Runs one judge. Without its packages it is skipped, visibly, but never where `CI` is set.
+/// Runs one judge. Without its packages it is skipped.
 fn judge(name: &str, arguments: &[&str]) {
     let python = match &*PYTHON {
         Ok(python) => python,

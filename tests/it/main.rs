@@ -6,6 +6,7 @@
 
 mod accounts;
 mod adoption;
+mod backends;
 mod cli;
 mod commands;
 mod doctor;

@@ -188,13 +188,17 @@ async fn answer(State(state): State<Arc<Shared>>, request: Request) -> Response 
     let Ok(body) = to_bytes(body, LARGEST).await else {
         return refusal(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large, or did not arrive");
     };
-    let header = parts.headers.get(backend::SIGNATURE).and_then(|header| header.to_str().ok());
+    let header = |name| parts.headers.get(name).and_then(|header| header.to_str().ok());
     let seconds = i64::try_from(now().as_secs()).unwrap_or(i64::MAX);
     let signed = match &state.verifier {
-        Some(verifier) => match verifier.check(header, parts.method.as_str(), path, &body, seconds) {
-            Ok(signed) => Some((verifier, signed)),
-            Err(why) => return refusal(StatusCode::UNAUTHORIZED, why),
-        },
+        Some(verifier) => {
+            let id = header(backend::REQUEST_ID).unwrap_or_default();
+            let request = signature::Request { id, method: parts.method.as_str(), path, body: &body };
+            match verifier.check(header(backend::SIGNATURE), &request, seconds) {
+                Ok(signed) => Some((verifier, signed)),
+                Err(why) => return refusal(StatusCode::UNAUTHORIZED, why),
+            }
+        }
         None => None,
     };
     let Ok(Value::Object(message)) = serde_json::from_slice(&body) else {

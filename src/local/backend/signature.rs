@@ -16,6 +16,15 @@ pub(super) struct Verifier {
     used: Mutex<HashMap<Vec<u8>, i64>>,
 }
 
+/// What a signature covers, besides its time.
+pub(super) struct Request<'a> {
+    /// `X-Request-Id`.
+    pub(super) id: &'a str,
+    pub(super) method: &'a str,
+    pub(super) path: &'a str,
+    pub(super) body: &'a [u8],
+}
+
 /// What was signed rightly. The header is no measure: it can be written in several ways.
 pub(super) struct Signed {
     at: i64,
@@ -34,14 +43,15 @@ impl Verifier {
     }
 
     /// Checks `t=<epoch seconds>,v1=<hex>[,v1=<hex>]` against what was sent; says why it is refused.
-    pub(super) fn check(&self, header: Option<&str>, method: &str, path: &str, body: &[u8], now: i64) -> Result<Signed, &'static str> {
+    pub(super) fn check(&self, header: Option<&str>, request: &Request<'_>, now: i64) -> Result<Signed, &'static str> {
         let header = header.ok_or("the request is not signed")?;
         let field = |name: &'static str| header.split(',').filter_map(move |part| part.trim().strip_prefix(name)?.strip_prefix('='));
         let at: i64 = field("t").next().and_then(|text| text.parse().ok()).ok_or("the signature has no time")?;
         if now.saturating_sub(at).saturating_abs() > SIGNATURE_TOLERANCE_SECONDS {
             return Err("the signature is too old, or of the future");
         }
-        let mut signed = format!("{at}.{method}.{path}.").into_bytes();
+        let Request { id, method, path, body } = request;
+        let mut signed = format!("{at}.{id}.{method}.{path}.").into_bytes();
         signed.extend_from_slice(body);
         // `verify` compares in constant time.
         let right = |tag: Vec<u8>| self.keys.iter().any(|key| hmac::verify(key, &signed, &tag).is_ok());
@@ -70,14 +80,15 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::Verifier;
+    use super::{Request, Verifier};
     use crate::secret::Secret;
 
     const NOW: i64 = 1_700_000_000;
     const PATH: &str = "/base/api/ws/message";
     const BODY: &[u8] = br#"{"a":1}"#;
     /// Made with `openssl dgst -sha256 -hmac` and a key of 32 `k`.
-    const TAG: &str = "671c33dbc29e313e4c9a20465794da778fe05d7505313f2a2245b5343072db34";
+    const TAG: &str = "ba4c95bc2264c2e5ce66e616e000e1271ddf79d272225407c5223a8bdf143549";
+    const REQUEST: Request<'_> = Request { id: "R1knNHGmtjMFqVg=", method: "POST", path: PATH, body: BODY };
 
     fn verifier() -> Verifier {
         Verifier::new(&Secret::new("k".repeat(32))).unwrap()
@@ -87,37 +98,38 @@ mod tests {
     fn a_right_signature_is_right_for_300_seconds() {
         let header = format!("t={NOW},v1={TAG}");
         for (now, right) in [(NOW, true), (NOW + 300, true), (NOW - 300, true), (NOW + 301, false), (NOW - 301, false)] {
-            assert_eq!(verifier().check(Some(&header), "POST", PATH, BODY, now).is_ok(), right, "{now}");
+            assert_eq!(verifier().check(Some(&header), &REQUEST, now).is_ok(), right, "{now}");
         }
     }
 
     #[test]
     fn anything_else_is_refused() {
         let right = format!("t={NOW},v1={TAG}");
-        let check = |header: Option<&str>, method, path, body: &[u8]| verifier().check(header, method, path, body, NOW).is_ok();
-        assert!(check(Some(&right), "POST", PATH, BODY));
-        assert!(!check(None, "POST", PATH, BODY));
-        assert!(!check(Some(&right), "PUT", PATH, BODY));
-        assert!(!check(Some(&right), "POST", "/api/ws/message", BODY));
-        assert!(!check(Some(&right), "POST", PATH, br#"{"a":2}"#));
+        let check = |header: Option<&str>, request: Request<'_>| verifier().check(header, &request, NOW).is_ok();
+        assert!(check(Some(&right), REQUEST));
+        assert!(!check(None, REQUEST));
+        assert!(!check(Some(&right), Request { id: "another", ..REQUEST }));
+        assert!(!check(Some(&right), Request { method: "PUT", ..REQUEST }));
+        assert!(!check(Some(&right), Request { path: "/api/ws/message", ..REQUEST }));
+        assert!(!check(Some(&right), Request { body: br#"{"a":2}"#, ..REQUEST }));
         for header in ["", "t=", &format!("v1={TAG}"), &format!("t={NOW}"), &format!("t={NOW},v1="), &format!("t={NOW},v1=zz")] {
-            assert!(!check(Some(header), "POST", PATH, BODY), "{header}");
+            assert!(!check(Some(header), REQUEST), "{header}");
         }
-        assert!(!check(Some(&format!("t={},v1={TAG}", i64::MIN)), "POST", PATH, BODY));
+        assert!(!check(Some(&format!("t={},v1={TAG}", i64::MIN)), REQUEST));
     }
 
     #[test]
     fn either_of_two_keys_and_either_of_two_signatures_will_do() {
         let both = Verifier::new(&Secret::new(format!("{},{}", "other".repeat(8), "k".repeat(32)))).unwrap();
         let header = format!("t={NOW},v1={},v1={TAG}", "0".repeat(64));
-        assert!(both.check(Some(&header), "POST", PATH, BODY, NOW).is_ok());
+        assert!(both.check(Some(&header), &REQUEST, NOW).is_ok());
         assert!(["", "a,"].iter().all(|keys| Verifier::new(&Secret::new(*keys)).is_err()));
     }
 
     #[test]
     fn a_signature_is_used_once() {
         let verifier = verifier();
-        let signed = || verifier.check(Some(&format!("t={NOW},v1={TAG}")), "POST", PATH, BODY, NOW).unwrap();
+        let signed = || verifier.check(Some(&format!("t={NOW},v1={TAG}")), &REQUEST, NOW).unwrap();
         assert!(verifier.is_first(&signed(), NOW));
         assert!(!verifier.is_first(&signed(), NOW));
         assert!(!verifier.is_first(&signed(), NOW + 300));

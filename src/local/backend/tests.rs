@@ -11,7 +11,7 @@ const KEY: &str = "0123456789abcdef0123456789abcdef";
 
 fn signature(path: &str, body: &str) -> String {
     let at = now().as_secs();
-    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, KEY.as_bytes()), format!("{at}.POST.{path}.{body}").as_bytes());
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, KEY.as_bytes()), format!("{at}..POST.{path}.{body}").as_bytes());
     format!("t={at},v1={}", crate::local::ids::hex(tag.as_ref()))
 }
 
