@@ -107,6 +107,9 @@ fn is_invisible(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
     use super::*;
 
     const CONNECT: &str = include_str!("../../tests/fixtures/events/connect.json");
@@ -148,6 +151,26 @@ mod tests {
         assert_eq!(event.headers("ORIGIN").collect::<Vec<_>>(), ["a", "b", "c"]);
         assert_eq!(event.headers("x").collect::<Vec<_>>(), ["x"]);
         assert_eq!(event.query("token").collect::<Vec<_>>(), ["1", "2"]);
+    }
+
+    proptest! {
+        /// What the gateway decoded arrives whole: every value of every name, in order, whatever characters are in it.
+        #[test]
+        fn every_parameter_and_header_is_found(pairs in proptest::collection::vec((".{1,6}", proptest::collection::vec(".{0,8}", 1..4)), 0..6)) {
+            let map: Map<String, Value> = pairs.iter().map(|(name, values)| (name.clone(), Value::from(values.clone()))).collect();
+            let event = Event::read(&json!({ "multiValueQueryStringParameters": map, "multiValueHeaders": map }).to_string());
+            for (name, values) in &map {
+                let values: Vec<&str> = values.as_array().unwrap().iter().filter_map(Value::as_str).collect();
+                prop_assert_eq!(event.query(name).collect::<Vec<_>>(), values.clone());
+                let found: Vec<&str> = event.headers(name).collect();
+                prop_assert!(values.iter().all(|value| found.contains(value)));
+            }
+        }
+
+        #[test]
+        fn any_text_is_an_event_or_none(text in "\\PC{0,64}|[\\[{\"a:,0\\]}]{0,64}") {
+            prop_assert_eq!(Event::read(&text).kind, Kind::Other);
+        }
     }
 
     #[test]

@@ -63,7 +63,8 @@ async fn accept(cx: &Call<'_>, event: &Event, connection_id: &str) -> Result<Str
         parts: event.query(query::PARTS).any(|value| value == "1"),
         resumed_from: None,
     };
-    if let Some(old) = resume.filter(|old| is_session_id(old) && *old != connection_id)
+    let old = resume.and_then(reconnect::named).filter(|old| old != connection_id);
+    if let Some(old) = &old
         && reconnect::supersede(cx, old, &new).await
     {
         new.resumed_from = Some(old);

@@ -6,6 +6,7 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::atomic::Ordering;
 
+use percent_encoding::percent_decode_str;
 use serde_json::json;
 
 use crate::contract::{MAX_CONNECTION_SECONDS, RECONNECT_SECONDS, frame, item};
@@ -19,8 +20,9 @@ use super::{Call, table};
 pub(super) async fn notice(cx: &Call<'_>, event: &Event, connection_id: &str, connection: &Connection) -> Option<String> {
     let now_ms = event.requested_at.unwrap_or_else(|| cx.now_ms());
     let age = i64::try_from(now_ms.saturating_sub(connection.connected_at?) / 1000).ok()?;
-    let near = cx.settings.reconnect_notice && !connection.reconnect_told && (RECONNECT_SECONDS..MAX_CONNECTION_SECONDS).contains(&age);
-    if !near || cx.deps.updates_denied.load(Ordering::Relaxed) {
+    let near = (RECONNECT_SECONDS..MAX_CONNECTION_SECONDS).contains(&age);
+    let known = connection.reconnect_told || connection.resumed_by.is_some();
+    if !cx.settings.reconnect_notice || !near || known || cx.deps.updates_denied.load(Ordering::Relaxed) {
         return None;
     }
     cx.deps.sessions.forget(connection_id);
@@ -43,6 +45,12 @@ fn text(connection_id: &str, left: i64) -> String {
     let spread = u64::try_from(left / 2).unwrap_or(0).max(1);
     json!({ "type": frame::RECONNECT, "afterSeconds": hasher.finish() % spread, "withinSeconds": left, "resume": connection_id })
         .to_string()
+}
+
+/// The connection that `resume` names. Ids of API Gateway end with `=` and have no `%`: it may be encoded still.
+pub(super) fn named(resume: &str) -> Option<String> {
+    let id = percent_decode_str(resume).decode_utf8().ok()?;
+    (1..=128).contains(&id.len()).then(|| id.into_owned())
 }
 
 /// Notes on the connection `old` that `new` goes on from it. `false`: it is not there, or another session's or user's.

@@ -33,7 +33,22 @@ impl Sequence {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
     use super::*;
+
+    proptest! {
+        /// The answer means what it meant, and has the number.
+        #[test]
+        fn an_echo_adds_the_number_and_nothing_else(names in proptest::collection::btree_map("[a-p]{0,3}", ".{0,6}|[}\"{]{0,4}", 0..5), spaces in "[ \n]{0,3}") {
+            let answer = json!(names);
+            let echoed = Sequence("7".to_owned()).echo(format!("{spaces}{answer}{spaces}"));
+            let mut expected = answer;
+            expected["seq"] = json!(7);
+            prop_assert_eq!(serde_json::from_str::<Value>(&echoed).unwrap(), expected);
+        }
+    }
 
     #[test]
     fn an_object_gets_the_number_and_stays_as_it_was_otherwise() {

@@ -243,6 +243,10 @@ class Account:
             ExpressionAttributeValues={":session": {"S": session_id}},
         )["Items"]
 
+    def everything(self):
+        """All items of the table, small as it is."""
+        return self.dynamodb.scan(TableName=STACK["table"], ConsistentRead=True)["Items"]
+
 
 def token(subject="user-1", secret=JWT_SECRET, lifetime=600, **claims):
     """A token as any library makes it, made without one (RFC 7519)."""
@@ -289,9 +293,13 @@ class Backend:
             "ping": lambda: {"type": "pong"},
             "command": lambda: {"type": "output", "output": f"ran {message['command']}"},
             "resize": lambda: {"type": "resized", "cols": message["cols"], "rows": message["rows"]},
+            "echo": lambda: {"type": "echo", "text": message["text"]},
+            "push": lambda: {"type": "wsfix.push", "messages": [{"data": {"to": "one"}}, {"to": "session", "data": {"to": "all"}}]},
         }
         reply = replies.get(message.get("type"), lambda: {"type": "unknown"})()
-        return json.dumps({**reply, "session": message["sessionId"]}).encode()
+        if reply["type"] != "wsfix.push":
+            reply["session"] = message["sessionId"]
+        return json.dumps(reply).encode()
 
     def next(self, path):
         """The next request that came in, which must be for `path`; what must be true of each of them is checked."""

@@ -22,7 +22,7 @@ def run(wsfix, handler):
     lifecycle.drift(tool, account, role, backend.url)
     lifecycle.other_config(tool, account)
     check(tool.provision(reply="route-response")["outputs"]["reply"] == "route-response", "replies can travel as the function's answer")
-    session(base, backend, account, refusals=(403,))
+    session(base, backend, account, refusals=(403,), posted=False)
     lifecycle.last(tool, account, before, role_before, "websocket-handler-role")
 
 

@@ -73,7 +73,7 @@ def run(wsfix, handler):
     for role, reply in ((FIT, "management-api"), (SILENT, "route-response")):
         outputs = tool.provision(**{"existing-role": role, "reply": "auto"})["outputs"]
         check(outputs["reply"] == reply, f"replies travel by {reply}", outputs)
-        session(outputs["websocket_url"], backend, owner, refusals=(403,))
+        session(outputs["websocket_url"], backend, owner, refusals=(403,), posted=reply == "management-api")
         tool.run("teardown", "--yes")
         left = owner.inventory()
         check(left == before, f"with the role {role} the denied user provisions, connects and tears down", before, left)

@@ -45,8 +45,57 @@ async def talk(base, backend, account):
     until("the item is gone", lambda: account.items("s1") == [])
 
 
-def session(base, backend, account, refusals=(401,)):
+async def whole(socket):
+    """The next message, put together where it comes in parts."""
+    parts = []
+    while True:
+        message = json.loads(await asyncio.wait_for(socket.recv(), 20))
+        if message.get("type") != "wsfix.part":
+            return message, 1
+        check(message["index"] == len(parts), "parts come in order", message["index"])
+        parts.append(message["data"])
+        if len(parts) == message["count"]:
+            return json.loads("".join(parts)), len(parts)
+
+
+async def together(base, backend, account):
+    """Large messages in parts, messages for a whole session, and a session that goes on in a new connection."""
+    connect = lambda **query: websockets.connect(url(base, sessionId="s2", token=token("user-1", sessionId="s2"), **query), proxy=None)
+    async with connect(parts=1) as first, connect() as second:
+        connection = next(item["connectionId"]["S"] for item in account.items("s2") if "parts" in item)
+        text = json.dumps({"type": "echo", "text": "large \u00e9\n" * 9000})
+        pieces = [text[at : at + 20_000] for at in range(0, len(text), 20_000)]
+        for index, data in enumerate(pieces):
+            await first.send(json.dumps({"type": "wsfix.part", "id": "m1", "index": index, "count": len(pieces), "data": data}))
+        echo, count = await whole(first)
+        check(echo["text"] == json.loads(text)["text"] and count > 2, f"{len(pieces)} parts are put together, and the answer comes in {count}")
+        check(backend.signed(backend.next("/api/ws/message")), "the backend is asked once, and with a signature")
+        until("no part stays behind", lambda: not any(item["connectionId"]["S"].startswith("part#") for item in account.everything()))
+
+        await first.send(json.dumps({"type": "push"}))
+        got = [(await whole(first))[0]["to"], (await whole(first))[0]["to"], (await whole(second))[0]["to"]]
+        check(got == ["one", "all", "all"], "a list of messages reaches the sender and its session", got)
+        backend.next("/api/ws/message")
+
+        async with connect(resume=connection.replace("=", "%3D")) as third:
+            await third.send(json.dumps({"type": "ping"}))
+            await whole(third)
+            asked = backend.next("/api/ws/message")
+            check(json.loads(asked["body"])["resumedFrom"] == connection, "the backend hears of a session that goes on", asked)
+            await first.close()
+            asked = backend.next("/api/ws/disconnect")
+            check(json.loads(asked["body"])["resumedBy"], "and that the old connection is not its end", asked)
+    for _ in range(2):
+        backend.next("/api/ws/disconnect")
+    until("the items are gone", lambda: account.items("s2") == [])
+
+
+def session(base, backend, account, refusals=(401,), posted=True):
+    """`posted`: replies travel by `@connections`, so that there may be several."""
     asyncio.run(refused(base, refusals))
     backend.nothing()
     asyncio.run(talk(base, backend, account))
     backend.nothing()
+    if posted:
+        asyncio.run(together(base, backend, account))
+        backend.nothing()

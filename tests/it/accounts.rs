@@ -7,21 +7,29 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex};
 
-use wsfix::local::account::built_in;
+use serde_json::json;
+use tempfile::NamedTempFile;
+use wsfix::local::Options;
+use wsfix::local::account::{Account, built_in};
+
+use crate::support::{Sandbox, WEAK_ROLE, block_on};
+use crate::tool::Tool;
 
 use visit::Visit;
+
+/// The handler's binary, zipped.
+static HANDLER: LazyLock<NamedTempFile> = LazyLock::new(visit::handler);
 
 /// Each account, visited once for all tests; the visits are concurrent, and this is their number at a time.
 static VISITS: LazyLock<Vec<Visit>> = LazyLock::new(|| {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::new());
-    let handler = visit::handler();
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
                 while let Some((at, account)) = Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, built_in::ALL.get(at)?)))
                 {
-                    let visit = Visit::to(account, handler.path());
+                    let visit = Visit::to(account, HANDLER.path());
                     done.lock().expect("no visit panicked").push((at, visit));
                 }
             });
@@ -48,4 +56,49 @@ fn no_account_sees_a_write_to_iam_or_a_second_api() {
     }
     let operations: BTreeSet<&str> = VISITS.iter().flat_map(|visit| &visit.calls).map(|call| call.operation.as_str()).collect();
     assert!(operations.contains("CreateApi") && operations.contains("GetRole"), "nothing was recorded: {operations:?}");
+}
+
+/// A role that may write logs and nothing else carries the whole stack.
+#[test]
+fn the_weak_role_passes_the_whole_tour() {
+    let handler = HANDLER.path().display().to_string();
+    let toured = Tool::new().run(&["dev", "--once", "--account", "weak-role", "--handler", &handler, "--output", "json"]);
+    toured.says(0, &[]);
+    let document = toured.document();
+    let checks = document["result"]["checks"].as_array().expect("a checklist");
+    let passed = checks.iter().filter(|check| check["verdict"] == "passed").count();
+    assert!(checks.len() >= 19 && passed == checks.len(), "{passed} of {}: {document:#}", checks.len());
+}
+
+/// What lets it in is a policy for this role alone, on this table and its index, with what the handler does there.
+#[test]
+fn the_tables_policy_gives_the_weak_role_what_the_handler_does_and_no_more() {
+    let account = Account::of("weak-role").expect("an account");
+    let mut sandbox = Sandbox::with(Options { account, ..Options::default() });
+    sandbox.config.existing_role = Some(WEAK_ROLE.to_owned());
+    sandbox.provision();
+    let table = "arn:aws:dynamodb:us-east-1:111122223333:table/WebSocketConnections";
+    let policy = block_on(sandbox.aws().dynamodb.get_resource_policy().resource_arn(table).send()).expect("a policy");
+    let policy: serde_json::Value = serde_json::from_str(policy.policy().expect("a policy")).expect("JSON");
+    let role = json!({ "AWS": "arn:aws:iam::111122223333:role/lambda_basic_execution" });
+    let own = json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "WsfixStackterminal",
+                "Effect": "Allow",
+                "Principal": role,
+                "Action": ["dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:DeleteItem", "dynamodb:UpdateItem"],
+                "Resource": table,
+            },
+            {
+                "Sid": "WsfixStackterminalZIndex",
+                "Effect": "Allow",
+                "Principal": role,
+                "Action": "dynamodb:Query",
+                "Resource": format!("{table}/index/SessionIdIndex"),
+            },
+        ],
+    });
+    assert_eq!(policy, own);
 }

@@ -279,7 +279,37 @@ async fn a_failing_table_forwards_nothing() {
     assert_eq!((aws.requests().len(), backend.requests().len()), (4, 0));
 }
 
+/// A JSON value as some client may write it, spaces and all.
+fn any_value() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        Just("null".to_owned()),
+        "-?(0|[1-9][0-9]{0,30})(\\.[0-9]{1,9})?([eE][+-]?[0-9]{1,4})?",
+        any::<String>().prop_map(|text| Value::from(text).to_string()),
+        Just(r#""\ud800\u0000""#.to_owned()),
+    ];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(|values| format!("[ {} ]", values.join(" ,"))),
+            proptest::collection::vec(("[a-z_I]{0,3}|sessionId", inner), 0..4).prop_map(|members| format!(
+                "{{{}}}",
+                members.iter().map(|(name, value)| member(name, value)).collect::<Vec<_>>().join(", ")
+            )),
+        ]
+    })
+}
+
 proptest! {
+    /// Everything else that a client wrote goes to the backend byte for byte and in its order.
+    #[test]
+    fn values_stay_as_they_were_written(members in proptest::collection::vec(("[a-z\"é_]{0,5}", any_value()), 0..6)) {
+        let written = members.iter().map(|(name, value)| member(name, value)).collect::<Vec<_>>();
+        let text = format!(" {{ {} }} ", written.join(" , "));
+        let body = addressed(&Members::read(&text).unwrap(), ID, &Connection::for_tests("s1"));
+        let ours = format!(r#""connectionId":"{ID}","sessionId":"s1","userId":null}}"#);
+        let comma = if written.is_empty() { "" } else { "," };
+        prop_assert_eq!(body, format!("{{{}{comma}{ours}", written.join(",")));
+    }
+
     /// Whatever the client says, a reader that goes by the last name, the first or either case finds our three values.
     #[test]
     fn names_of_ours_stand_once(members in proptest::collection::vec(("[a-zA-Z_ſK]{0,6}|(?i:connectionid|sessionid|userid|resumedfrom)", "[a-z]{0,5}"), 0..8)) {

@@ -145,7 +145,12 @@ async fn only_a_living_connection_of_the_same_session_and_user_is_gone_on_from()
         assert_eq!(scene.cloud.item(NEW).unwrap().get("resumedFrom").is_some(), resumed, "{stored} {user:?}");
         assert_eq!(scene.cloud.item(ID).unwrap().get("resumedBy").is_some(), resumed, "{stored} {user:?}");
     }
-    for old in ["", "gone=", NEW, "a\nb", &"x".repeat(129)] {
+    for encoded in [ID.replace('=', "%3D"), ID.to_owned()] {
+        let scene = Scene::start(&[], |_| reply(204, "")).await;
+        scene.bench.handle(&resuming(&encoded, &claims(Some("user-1")))).await;
+        assert_eq!(scene.cloud.item(NEW).unwrap()["resumedFrom"], json!({ "S": ID }));
+    }
+    for old in ["", "gone=", NEW, "a\nb", "%ff", &"x".repeat(129)] {
         let scene = Scene::start(&[], |_| reply(204, "")).await;
         assert_eq!(scene.bench.handle(&resuming(old, &claims(Some("user-1")))).await, json!({ "statusCode": 200 }));
         assert!(scene.cloud.item(NEW).unwrap().get("resumedFrom").is_none(), "{old:?}");

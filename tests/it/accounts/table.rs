@@ -9,7 +9,7 @@ const BEGIN: &str = "<!-- The tests write what follows: WSFIX_UPDATE_DOCS=1 carg
 pub(super) fn hold(visits: &[Visit]) {
     let page = std::fs::read_to_string(FILE).expect("docs/accounts.md");
     let (prose, table) = page.split_once(BEGIN).expect("the comment before the table");
-    let now = format!("\n{}\n{}", accounts(visits), outcomes(visits));
+    let now = format!("\n{}\n{}\n{}", accounts(visits), outcomes(visits), words(visits));
     if std::env::var_os("WSFIX_UPDATE_DOCS").is_some() {
         return std::fs::write(FILE, format!("{prose}{BEGIN}{now}")).expect("docs/accounts.md");
     }
@@ -53,6 +53,20 @@ fn outcomes(visits: &[Visit]) -> String {
             error(visit),
         ];
         text += &format!("| {} |\n", cells.map(|cell| cell.replace('|', "\\|")).join(" | "));
+    }
+    text
+}
+
+/// What a person reads where `provision` does not get to its end.
+fn words(visits: &[Visit]) -> String {
+    let mut text = "## What `provision` says\n".to_owned();
+    for visit in visits.iter().filter(|visit| visit.code("provision") != Some(0)) {
+        let said = visit.said("provision").err.lines().skip_while(|line| !line.starts_with("error: "));
+        // What runs at the same time may end before or after a denial.
+        let said = said.filter(|line| !line.starts_with("done so far: ") && !line.starts_with("left to do: "));
+        // Ids of requests differ.
+        let said: Vec<&str> = said.map(|line| line.split(" (request ").next().unwrap_or(line).trim_end()).collect();
+        text += &format!("\n### `{}`\n\n```text\n{}\n```\n", visit.name, said.join("\n").trim_end());
     }
     text
 }

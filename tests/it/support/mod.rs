@@ -46,6 +46,15 @@ pub(crate) struct Sandbox {
     _handler: tempfile::TempDir,
 }
 
+/// Whatever a test did: nothing wrote to IAM since the calls were last forgotten.
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        let writes: Vec<CallRecord> =
+            self.cloud.calls().all().into_iter().filter(|call| call.service == "iam" && call.is_mutating()).collect();
+        assert!(writes.is_empty() || std::thread::panicking(), "IAM was written to: {writes:#?}");
+    }
+}
+
 impl Sandbox {
     /// The built-in account, with no delays.
     pub(crate) fn new() -> Self {
