@@ -140,6 +140,10 @@ pub(crate) struct Wanted {
     #[arg(long, value_name = "DAYS", hide_short_help = true)]
     log_retention: Option<String>,
 
+    /// Whether the stage logs requests and failed executions: auto, on or off
+    #[arg(long, value_name = "MODE", hide_short_help = true)]
+    access_logs: Option<String>,
+
     /// A tag for everything that is made; can be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     tag: Vec<String>,
@@ -233,6 +237,7 @@ impl Wanted {
             memory,
             timeout,
             log_retention,
+            access_logs,
             tag,
         } = self;
         settings.existing_role.clone_from(existing_role);
@@ -244,6 +249,7 @@ impl Wanted {
         settings.memory_mb.clone_from(memory);
         settings.timeout_seconds.clone_from(timeout);
         settings.log_retention_days.clone_from(log_retention);
+        settings.access_logs.clone_from(access_logs);
         settings.tags.clone_from(tag);
     }
 }
@@ -316,7 +322,7 @@ mod tests {
         let nothing = format!("{:?}", settings(&[]));
         assert_eq!(nothing, format!("{:?}", Settings::default()));
         let flags = "region profile endpoint-url stack table function-name api-name stage architecture handler existing-role backend-url \
-                     backend-timeout reply route route-selection-expression memory timeout log-retention tag jwt-secret signing-key session-claim \
+                     backend-timeout reply route route-selection-expression memory timeout log-retention access-logs tag jwt-secret signing-key session-claim \
                      issuer audience leeway token-from allowed-origin session-cache";
         for flag in flags.split_whitespace() {
             let told = format!("{:?}", settings(&[&format!("--{flag}"), "a-value"]));

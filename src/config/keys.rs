@@ -42,6 +42,7 @@ pub(super) static KEYS: &[Key] = &[
     key("backend_timeout_seconds", Kind::Scalar, &["WSFIX_BACKEND_TIMEOUT_SECONDS"], Some("--backend-timeout")),
     key("table", Kind::Scalar, &["WSFIX_TABLE"], Some("--table")),
     key("log_retention_days", Kind::Scalar, &["WSFIX_LOG_RETENTION_DAYS"], Some("--log-retention")),
+    key("access_logs", Kind::Scalar, &["WSFIX_ACCESS_LOGS"], Some("--access-logs")),
     key("reply", Kind::Scalar, &["WSFIX_REPLY"], Some("--reply")),
     key("function", Kind::Group, &[], None),
     key("function.name", Kind::Scalar, &["WSFIX_FUNCTION_NAME"], Some("--function-name")),

@@ -8,7 +8,7 @@ use super::file::{self, File};
 use super::reader::{Found, Given, Reader, shown};
 use super::secrets::{self, Fetch};
 use super::sources::{DEFAULT_FILE, Purpose, Settings, Sources};
-use super::{Api, Architecture, Config, Connection, Function, Jwt, Reply, Throttle, TokenFrom};
+use super::{AccessLogs, Api, Architecture, Config, Connection, Function, Jwt, Reply, Throttle, TokenFrom};
 use super::{names, tags, urls, variables};
 use crate::contract::default;
 
@@ -73,6 +73,7 @@ fn given(flags: Settings) -> BTreeMap<&'static str, Given> {
         backend_timeout_seconds,
         table,
         log_retention_days,
+        access_logs,
         reply,
         function_name,
         architecture,
@@ -105,6 +106,7 @@ fn given(flags: Settings) -> BTreeMap<&'static str, Given> {
         ("backend_timeout_seconds", backend_timeout_seconds),
         ("table", table),
         ("log_retention_days", log_retention_days),
+        ("access_logs", access_logs),
         ("reply", reply),
         ("function.name", function_name),
         ("function.architecture", architecture),
@@ -141,6 +143,11 @@ fn config(reader: &mut Reader<'_>, fetch: &mut Fetch<'_>) -> Config {
     let function = function(reader, fetch);
     let api = api(reader);
     let log_retention_days = retention(reader);
+    let access_logs = reader.choice(
+        "access_logs",
+        &[("auto", AccessLogs::Auto), ("on", AccessLogs::On), ("off", AccessLogs::Off)],
+        &[("true", "on"), ("yes", "on"), ("false", "off"), ("no", "off"), ("none", "off")],
+    );
     let reply = reader.choice(
         "reply",
         &[("auto", Reply::Auto), ("management-api", Reply::ManagementApi), ("route-response", Reply::RouteResponse)],
@@ -166,6 +173,7 @@ fn config(reader: &mut Reader<'_>, fetch: &mut Fetch<'_>) -> Config {
         function,
         api,
         log_retention_days,
+        access_logs: access_logs.unwrap_or(AccessLogs::Auto),
         reply: reply.unwrap_or(Reply::Auto),
         backend_url,
         backend_timeout_seconds,

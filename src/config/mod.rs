@@ -44,8 +44,10 @@ pub struct Config {
     pub function: Function,
     /// The WebSocket API with its stage and routes.
     pub api: Api,
-    /// Retention of the function's log group in days; one of the values that CloudWatch Logs accepts.
+    /// Retention of the log groups in days; one of the values that CloudWatch Logs accepts.
     pub log_retention_days: i32,
+    /// Whether the stage writes logs of its own.
+    pub access_logs: AccessLogs,
     /// How replies travel.
     pub reply: Reply,
     /// Base URL of the backend: https, or http on loopback; without a trailing slash. Needed by `provision` and `plan`.
@@ -169,6 +171,17 @@ pub enum Reply {
     ManagementApi,
     /// Returned by the function.
     RouteResponse,
+}
+
+/// Whether the stage writes a line for every request, and for every failed execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccessLogs {
+    /// Where API Gateway has a role of the account to write them with, and where they are not denied.
+    Auto,
+    /// They must be written.
+    On,
+    /// They are not written.
+    Off,
 }
 
 /// What a token must be.

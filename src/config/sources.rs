@@ -67,6 +67,8 @@ pub struct Settings {
     pub table: Option<String>,
     /// `--log-retention DAYS`
     pub log_retention_days: Option<String>,
+    /// `--access-logs auto|on|off`
+    pub access_logs: Option<String>,
     /// `--reply auto|management-api|route-response`
     pub reply: Option<String>,
     /// `--function-name NAME`

@@ -63,7 +63,7 @@ impl World {
             faults: Faults::default(),
             on_log: options.on_log.clone(),
             functions: Functions::default(),
-            apis: Apis::default(),
+            apis: Apis::new(options.account.log_role.clone()),
             connections: Connections::default(),
             page: Mutex::default(),
             dynamodb: Tables::default(),

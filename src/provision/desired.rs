@@ -7,7 +7,7 @@ use super::bundle::Bundle;
 use super::error::Refusal;
 use super::ownership::{Owner, Tags};
 use crate::config::variables::{self, Variable};
-use crate::config::{Api, Config, Function, Reply};
+use crate::config::{AccessLogs, Api, Config, Function, Reply};
 use crate::contract::ownership;
 
 /// The stack as the config wants it. What only the account knows (ids, the account itself) is not in it.
@@ -25,6 +25,7 @@ pub(crate) struct Desired {
     /// The handler to upload; `None`: not compared.
     pub(crate) code: Option<Bundle>,
     pub(crate) log_retention_days: i32,
+    pub(crate) access_logs: AccessLogs,
     pub(crate) api: Api,
     pub(crate) reply: Reply,
     /// An endpoint of one's own, without a trailing slash.
@@ -56,6 +57,7 @@ impl Desired {
             environment: variables::of(config),
             code: None,
             log_retention_days: config.log_retention_days,
+            access_logs: config.access_logs,
             api: config.api.clone(),
             reply: config.reply,
             endpoint: config.connection.endpoint_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
@@ -85,6 +87,11 @@ impl Desired {
     /// The function's log group: Lambda's own name for it.
     pub(crate) fn log_group(&self) -> String {
         format!("/aws/lambda/{}", self.function.name)
+    }
+
+    /// The group of the stage's access logs. One a stack, whatever its stage is called.
+    pub(crate) fn access_log_group(&self) -> String {
+        format!("/aws/apigateway/{}", self.stack)
     }
 
     /// Every route key: the gateway's own and the custom ones.

@@ -11,7 +11,10 @@ mod desired;
 mod environment;
 pub mod error;
 pub mod evidence;
+mod execution_logs;
 mod former;
+mod gateway_account;
+mod logging;
 mod look;
 mod observed;
 pub mod outputs;
@@ -122,7 +125,7 @@ async fn prepare<'a>(run: &Run<'a>) -> Result<(Context<'a>, Observed), Error> {
     let want = Desired::new(run.config).map_err(Error::Refused)?;
     let mut cx = context(run, want).await?;
     let observe = async {
-        let seen = look(&cx, |_| true).await?;
+        let seen = look(&cx, KEPT).await?;
         let refusals = Plan::provision(&cx.want, &seen).refusals();
         match refusals.as_slice() {
             [] => Ok(seen),
@@ -182,7 +185,7 @@ pub async fn status(run: &Run<'_>) -> Result<Status, Error> {
     let complete = Desired::new(run.config);
     let comparable = complete.is_ok();
     let mut cx = context(run, complete.unwrap_or_else(|_| Desired::partly(run.config))).await?;
-    let seen = look(&cx, |_| true).await?;
+    let seen = look(&cx, KEPT).await?;
     let function = &run.config.function;
     if function.handler.is_some() {
         cx.want.code = Some(bundle::build(function.handler.as_ref(), function.architecture, run.reporter).await?);
@@ -236,15 +239,23 @@ pub async fn teardown(run: &Run<'_>, plan: &Plan) -> Result<(), Error> {
     run.reporter.event(planned(plan));
     apply(&cx, run.stop, Order::Down, &plan.steps, seen).await?;
     let gone = |kind: Kind| plan.steps.iter().any(|step| step.kind == kind.name() && matches!(step.action, Action::Delete(_)));
+    let mut written = Vec::new();
     if gone(Kind::LogGroup) && gone(Kind::Function) {
-        let looks = if cx.want.endpoint.is_some() { 1 } else { LAST_LINES_LOOKS };
-        log_group::sweep(&cx, looks).await?;
+        written.push((Kind::LogGroup, cx.want.log_group()));
     }
-    Ok(())
+    if gone(Kind::AccessLogGroup) && gone(Kind::Api) {
+        written.push((Kind::AccessLogGroup, cx.want.access_log_group()));
+    }
+    let looks = if cx.want.endpoint.is_some() { 1 } else { LAST_LINES_LOOKS };
+    Ok(log_group::sweep(&cx, &written, looks).await?)
 }
 
 /// What is deleted one by one; everything else is a part of these.
-const DELETED: [Kind; 5] = [Kind::Account, Kind::Table, Kind::LogGroup, Kind::Api, Kind::Function];
+const DELETED: [Kind; 7] =
+    [Kind::Account, Kind::Table, Kind::LogGroup, Kind::AccessLogGroup, Kind::ExecutionLogs, Kind::Api, Kind::Function];
+
+/// What is compared: everything that wsfix makes or works with.
+const KEPT: fn(Kind) -> bool = |kind| !matches!(kind, Kind::ExecutionLogs);
 
 /// Last log lines come in for seconds after a function is gone, and make its group anew; ten looks take 6.5 s.
 const LAST_LINES_LOOKS: u32 = 10;

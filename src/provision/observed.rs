@@ -147,6 +147,11 @@ pub(crate) struct Observed {
     pub(crate) judged: Vec<Judged>,
     pub(crate) table: Found<table::Live>,
     pub(crate) log_group: Found<log_group::Live>,
+    /// The role of the account that API Gateway writes logs with.
+    pub(crate) log_role: Found<String>,
+    pub(crate) access_log_group: Found<log_group::Live>,
+    /// Names of the log groups that API Gateway made for the API's execution logs; only looked for where they are to be deleted.
+    pub(crate) execution_logs: Found<Vec<String>>,
     pub(crate) api: Found<api::Live>,
     pub(crate) function: Found<function::Live>,
     pub(crate) integrations: Found<integration::Live>,
@@ -167,6 +172,9 @@ pub(crate) enum Slot {
     Judged(Vec<Judged>),
     Table(Found<table::Live>),
     LogGroup(Found<log_group::Live>),
+    LogRole(Found<String>),
+    AccessLogGroup(Found<log_group::Live>),
+    ExecutionLogs(Found<Vec<String>>),
     Api(Found<api::Live>),
     Function(Found<function::Live>),
     Integrations(Found<integration::Live>),
@@ -189,6 +197,9 @@ impl Observed {
             Slot::Judged(judged) => self.judged = judged,
             Slot::Table(found) => self.table = found,
             Slot::LogGroup(found) => self.log_group = found,
+            Slot::LogRole(found) => self.log_role = found,
+            Slot::AccessLogGroup(found) => self.access_log_group = found,
+            Slot::ExecutionLogs(found) => self.execution_logs = found,
             Slot::Api(found) => self.api = found,
             Slot::Function(found) => self.function = found,
             Slot::Integrations(found) => self.integrations = found,
@@ -229,6 +240,11 @@ impl Observed {
     pub(crate) fn function_role(&self, want: &Desired) -> Option<&str> {
         let function = self.function.present().filter(|function| want.takes(&function.owner(&want.stack)))?;
         function.spec.role.as_deref()
+    }
+
+    /// The API's stage that the config names.
+    pub(crate) fn stage_found(&self) -> Option<&stage::One> {
+        self.stage.present()?.named()
     }
 
     /// The integration that all routes share.

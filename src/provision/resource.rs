@@ -8,12 +8,13 @@ use std::time::Duration;
 use super::aws::Clients;
 use super::desired::Desired;
 use super::error::AwsError;
+use super::execution_logs;
 use super::former;
 use super::observed::{Observed, Slot};
 use super::outputs::ResourceStatus;
 use super::plan::{Action, ApiCall, FieldChange, Step};
 use super::progress::{Event, Reporter};
-use super::resources::{account, api, function, integration, log_group, permission, role, route, route_response, stage, table};
+use super::resources::{account, api, function, integration, log_group, log_role, permission, role, route, route_response, stage, table};
 use super::wait::Watch;
 
 /// What a look or a step works with.
@@ -46,6 +47,9 @@ pub(crate) enum Kind {
     Judgement,
     Table,
     LogGroup,
+    LogRole,
+    AccessLogGroup,
+    ExecutionLogs,
     Api,
     Function,
     Integration,
@@ -66,6 +70,9 @@ impl Kind {
             Self::Judgement => "role permissions",
             Self::Table => "table",
             Self::LogGroup => "log group",
+            Self::LogRole => "log role",
+            Self::AccessLogGroup => "access log group",
+            Self::ExecutionLogs => "execution logs",
             Self::Api => "api",
             Self::Function => "function",
             Self::Integration => "integration",
@@ -257,7 +264,8 @@ pub(crate) static RESOURCES: &[&dyn Resource] = &[
     &account::Account,
     &role::Role,
     &table::Table,
-    &log_group::LogGroup,
+    &log_group::LogGroup::OF_FUNCTION,
+    &log_role::LogRole,
     &api::Api,
     &function::Function,
     &role::Judgement,
@@ -267,6 +275,8 @@ pub(crate) static RESOURCES: &[&dyn Resource] = &[
     &route_response::RouteResponses,
     &integration::SpareIntegrations,
     &former::FormerNames,
+    &log_group::LogGroup::OF_STAGE,
+    &execution_logs::ExecutionLogs,
     &stage::Stage,
 ];
 

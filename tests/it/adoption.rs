@@ -135,6 +135,7 @@ fn a_plan_shows_field_by_field_what_adopting_changes() {
             deployment: DEPLOYMENT -> automatic, after the changes
       note: table WebSocketConnections: its items (about 1) stay; those without `expiresAt` never expire
       note: log group /aws/lambda/websocket-handler: its lines older than 14 days will be deleted; `--log-retention` keeps them longer
+      note: no access logs: the account has no role that API Gateway writes logs with; an administrator can set one
       note: function websocket-handler: its code is REPLACED by wsfix's handler, and nothing keeps the old one; `aws lambda get-function --function-name websocket-handler --query Code.Location --output text` says where it can be downloaded before
       note: replies travel by management-api: the role allows execute-api:ManageConnections
       note: function websocket-handler: its policy goes on to name others: apigateway.amazonaws.com (by-console-connect, for arn:aws:execute-api:us-east-1:111122223333:API/*/$connect), apigateway.amazonaws.com (by-console-disconnect, for arn:aws:execute-api:us-east-1:111122223333:API/*/$disconnect), apigateway.amazonaws.com (by-console-default, for arn:aws:execute-api:us-east-1:111122223333:API/*/$default)

@@ -363,7 +363,8 @@ fn every_field_of_the_stage() {
         let call = stack.aws.api.update_stage().api_id(&stack.api).stage_name("prod").route_settings("$connect", settings(1.0, 100, false));
         call.send().await.expect("settings");
     });
-    stack.drifts(&[&stage("sendMessage.rate"), &stage("sendMessage.burst"), &stage("sendMessage.data_trace")], async |stack| {
+    let all = ["rate", "burst", "data_trace", "logging_level"].map(|field| stage(&format!("sendMessage.{field}")));
+    stack.drifts(&all.each_ref().map(String::as_str), async |stack| {
         let call =
             stack.aws.api.update_stage().api_id(&stack.api).stage_name("prod").route_settings("sendMessage", settings(1.0, 1, false));
         call.send().await.expect("settings");

@@ -15,6 +15,7 @@ mod emulators;
 mod faults;
 mod layout;
 mod lifecycle;
+mod logging;
 mod restricted;
 mod roles;
 mod support;

@@ -61,6 +61,7 @@ fn impossible_values_are_refused() {
         ("region: mumbai\n", &["`region` cannot be `mumbai`", "ap-south-1"]),
         ("table: ab\n", &["`table` cannot be", "3 to 255"]),
         ("log_retention_days: 0\n", &["`log_retention_days` cannot be 0"]),
+        ("access_logs: yes\n", &["`access_logs` cannot be `yes`", "did you mean `on`?"]),
         ("log_retention_days: 8\n", &["for 8 days", "write 14"]),
         ("existing_role: arn:aws:iam::111122223333:user/dev\n", &["not of a role"]),
         ("backend_url: http://10.0.0.1\n", &["plain http"]),

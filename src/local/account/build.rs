@@ -25,6 +25,7 @@ pub(super) fn account(file: File) -> Result<Account, Wrong> {
         caller: None,
         role: file.role.unwrap_or_default(),
         denials: file.denials.unwrap_or_default(),
+        log_role: None,
         parameters: file.parameters.into_iter().map(parameter).collect(),
         secrets: file.secrets,
     };
@@ -39,6 +40,10 @@ pub(super) fn account(file: File) -> Result<Account, Wrong> {
     }
     for session in file.sessions {
         add_session(&mut account, session)?;
+    }
+    if let Some(name) = file.api_gateway_log_role {
+        let missing = || Wrong::at(&name, format!("there is no role `{}` under `roles`", name.value));
+        account.log_role = Some(account.named("role", &name.value).map(|role| role.arn.clone()).ok_or_else(missing)?);
     }
     if let Some(caller) = file.caller {
         let known = account.keys.iter().any(|key| key.access_key_id == caller.value);

@@ -50,6 +50,7 @@ pub const ALL: &[BuiltIn] = built_in![
     "iam-denied",
     "denied-midway",
     "bare-denials",
+    "access-logs",
 ];
 
 /// The one of this name.

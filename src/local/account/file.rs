@@ -44,6 +44,7 @@ pub(super) struct File {
     pub caller: Option<Spanned<String>>,
     pub role: Option<String>,
     pub denials: Option<Denials>,
+    pub api_gateway_log_role: Option<Spanned<String>>,
     pub root: Option<KeyPair>,
     #[serde(default)]
     pub users: Vec<Entry>,
@@ -177,6 +178,7 @@ impl File {
             caller: self.caller.or(base.caller),
             role: self.role.or(base.role),
             denials: self.denials.or(base.denials),
+            api_gateway_log_role: self.api_gateway_log_role.or(base.api_gateway_log_role),
             root: self.root.or(base.root),
             users: merged(base.users, self.users),
             groups: merged(base.groups, self.groups),
@@ -244,7 +246,7 @@ mod tests {
         for (text, said) in [
             (
                 "account: '111122223333'\nuser: []\n",
-                "account.yaml:2:1: unknown field `user`, expected one of extends, without, account, caller, role, denials, root, users, groups, roles, sessions, policies",
+                "account.yaml:2:1: unknown field `user`, expected one of extends, without, account, caller, role, denials, api_gateway_log_role, root, users, groups, roles, sessions, policies",
             ),
             ("account: '111122223333'\nwithout: [dev]\n", "account.yaml:2:11: `without` means"),
             ("extends: default\nwithout: [nobody]\n", "account.yaml:2:11: `default` has no user, group or role `nobody`"),
@@ -270,6 +272,7 @@ mod tests {
                 "account: '111122223333'\nusers:\n  - {name: u, access_key_id: A}\n",
                 "account.yaml:3:12: access_key_id and secret_access_key",
             ),
+            ("account: '111122223333'\napi_gateway_log_role: gone\n", "account.yaml:2:23: there is no role `gone`"),
             ("account: '111122223333'\ncaller: AKIA\n", "account.yaml:2:9: no key `AKIA`"),
             (
                 "account: '111122223333'\npolicies:\n  p: {Version: '2012-10-17', Statement: [{Effect: Maybe}]}\n",

@@ -26,6 +26,8 @@ pub struct Account {
     /// The execution role that `wsfix dev` takes where none is named; empty: one is found.
     pub role: String,
     pub(crate) denials: Denials,
+    /// ARN of the role that API Gateway writes logs with.
+    pub(crate) log_role: Option<String>,
     pub(crate) parameters: BTreeMap<String, Parameter>,
     pub(crate) secrets: BTreeMap<String, String>,
 }

@@ -20,6 +20,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use super::Refused;
 use super::events::Frame;
 use super::integration::{Called, ProxyAnswer, call};
+use super::logs::{self, Ended};
 use super::messages::{domain_name, tell_disconnect};
 use super::session::{self, End};
 use crate::local::connections::{Connection, Outbound, opaque_id};
@@ -67,14 +68,8 @@ impl Handshake {
         let subprotocol = match self.ask(&world, &request_id).await {
             Ok(subprotocol) => subprotocol,
             Err(status) => {
-                let message = match status {
-                    StatusCode::INTERNAL_SERVER_ERROR | StatusCode::BAD_GATEWAY => "Internal server error",
-                    StatusCode::GATEWAY_TIMEOUT => "Endpoint request timed out",
-                    StatusCode::TOO_MANY_REQUESTS => "Too Many Requests",
-                    other => other.canonical_reason().unwrap_or("Refused"),
-                };
                 let ids = Some((self.connection.id.clone(), request_id));
-                let _ = answer.send(Refused { status, message: message.to_owned(), ids }.into_response());
+                let _ = answer.send(Refused { status, message: words(status).to_owned(), ids }.into_response());
                 return;
             }
         };
@@ -102,21 +97,44 @@ impl Handshake {
         };
         let trace_id = format!("Root=1-{:08x}-{}", frame.now_ms / 1000, ids::hex(&ids::bytes::<12>()));
         let event = frame.connect(&self.parts.headers, self.parts.uri.query().unwrap_or_default(), &trace_id);
-        match call(world, &self.connection, &self.stage.snapshot, route, &event).await {
-            Called::Answered(payload) => {
-                let answer = ProxyAnswer::read(&payload).ok_or(StatusCode::BAD_GATEWAY)?;
-                if answer.is_success() {
-                    return Ok(answer.subprotocol);
-                }
-                // A status that HTTP keeps for other purposes cannot end an upgrade.
-                let status = StatusCode::from_u16(answer.status).ok().filter(|status| !status.is_informational());
-                Err(status.unwrap_or(StatusCode::BAD_GATEWAY))
+        let called = call(world, &self.connection, &self.stage.snapshot, route, &event).await;
+        let failure = called.failure();
+        let answer = judged(called);
+        let (status, error) = match &answer {
+            Ok(_) => (StatusCode::OK, None),
+            Err(status) => (*status, Some(words(*status))),
+        };
+        logs::write(world, &self.stage, &event, &Ended { status: status.as_u16(), error, failure });
+        answer
+    }
+}
+
+/// The sub-protocol that the function names, or the status that its answer comes to.
+fn judged(called: Called) -> Result<Option<String>, StatusCode> {
+    match called {
+        Called::Answered(payload) => {
+            let answer = ProxyAnswer::read(&payload).ok_or(StatusCode::BAD_GATEWAY)?;
+            if answer.is_success() {
+                return Ok(answer.subprotocol);
             }
-            Called::Failed => Err(StatusCode::BAD_GATEWAY),
-            Called::TimedOut => Err(StatusCode::GATEWAY_TIMEOUT),
-            Called::NotInvocable => Err(StatusCode::INTERNAL_SERVER_ERROR),
-            Called::Throttled => Err(StatusCode::TOO_MANY_REQUESTS),
+            // A status that HTTP keeps for other purposes cannot end an upgrade.
+            let status = StatusCode::from_u16(answer.status).ok().filter(|status| !status.is_informational());
+            Err(status.unwrap_or(StatusCode::BAD_GATEWAY))
         }
+        Called::Failed => Err(StatusCode::BAD_GATEWAY),
+        Called::TimedOut => Err(StatusCode::GATEWAY_TIMEOUT),
+        Called::NotInvocable => Err(StatusCode::INTERNAL_SERVER_ERROR),
+        Called::Throttled => Err(StatusCode::TOO_MANY_REQUESTS),
+    }
+}
+
+/// What API Gateway says with a status that refuses.
+fn words(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::INTERNAL_SERVER_ERROR | StatusCode::BAD_GATEWAY => "Internal server error",
+        StatusCode::GATEWAY_TIMEOUT => "Endpoint request timed out",
+        StatusCode::TOO_MANY_REQUESTS => "Too Many Requests",
+        other => other.canonical_reason().unwrap_or("Refused"),
     }
 }
 

@@ -7,6 +7,7 @@ mod events;
 mod frames;
 mod handshake;
 mod integration;
+mod logs;
 mod messages;
 mod session;
 #[cfg(test)]

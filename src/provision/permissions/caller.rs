@@ -1,6 +1,7 @@
 //! What the one who runs wsfix needs.
 
 use super::{Group, Need, Phase, Row, Scope};
+use crate::config::AccessLogs;
 
 /// The service that the role is passed to.
 const LAMBDA: &str = "lambda.amazonaws.com";
@@ -12,6 +13,7 @@ pub(crate) fn caller(scope: Scope<'_>) -> Vec<Need> {
     needs.extend(api(scope));
     needs.extend(api_parts(scope));
     needs.extend(logs(scope));
+    needs.extend(stage_logs(scope));
     needs.extend(roles(scope));
     needs
 }
@@ -166,6 +168,47 @@ fn logs(scope: Scope<'_>) -> Vec<Need> {
             .optional("marks the log group as this stack's", "the log group has no tags, and teardown leaves it"),
         row(Teardown, "logs:DeleteLogGroup", &["DeleteLogGroup"]).on_all(group()).optional("deletes the log group", "the log group stays"),
     ]
+}
+
+/// The log group of the stage, its settings, and the groups that API Gateway makes for it.
+fn stage_logs(scope: Scope<'_>) -> Vec<Need> {
+    use Phase::{Look, Provision, Teardown};
+    let group = scope.log_group(&scope.want.access_log_group());
+    let row = |phase, action, calls| Row::new(Group::StageLogs, phase, action, calls);
+    let settings = scope.gateway(&format!("/apis/{}/stages/{}/accesslogsettings", scope.api_id(), scope.want.api.stage));
+    // Without the API's id they would be everybody's.
+    let of_api = |api| [format!("/aws/apigateway/{api}/*"), format!("API-Gateway-Execution-Logs_{api}/*")];
+    let executions = scope.api.map(of_api).into_iter().flatten().flat_map(|name| scope.log_group(&name));
+    let deleted = group.iter().cloned().chain(executions).collect();
+    let mut needs = vec![
+        row(Look, "logs:ListTagsForResource", &["ListTagsForResource"])
+            .on_all(group.clone())
+            .optional("sees whose the stage's log group is", "its tags are not compared, and it is not deleted"),
+        row(Provision, "apigateway:DELETE", &["DeleteAccessLogSettings"])
+            .on(settings)
+            .optional("stops the stage's access logs when they are switched off", "access logs that were switched off are still written"),
+        row(Teardown, "logs:DeleteLogGroup", &["DeleteLogGroup"])
+            .on_all(deleted)
+            .optional("deletes the stage's log group, and those that API Gateway made for its API", "they stay"),
+    ];
+    if scope.want.access_logs != AccessLogs::Off {
+        let without = "the stage goes without access logs, unless the config insists on them";
+        needs.extend([
+            row(Look, "apigateway:GET", &["GetAccount"])
+                .on(scope.gateway("/account"))
+                .optional("sees whether API Gateway has a role to write logs with", without),
+            row(Provision, "logs:CreateLogGroup", &["CreateLogGroup"])
+                .on_all(group.clone())
+                .optional("makes the log group of the stage's requests", without),
+            row(Provision, "logs:PutRetentionPolicy", &["PutRetentionPolicy"])
+                .on_all(group.clone())
+                .optional("lets its old lines expire", "its lines never expire"),
+            row(Provision, "logs:TagResource", &["CreateLogGroup", "TagResource"])
+                .on_all(group)
+                .optional("marks it as this stack's", "it has no tags, and teardown leaves it"),
+        ]);
+    }
+    needs
 }
 
 fn roles(scope: Scope<'_>) -> Vec<Need> {

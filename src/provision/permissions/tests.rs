@@ -148,13 +148,10 @@ fn resources_are_the_least_that_do() {
     };
     let needs = caller(scope);
     assert_eq!(of(&needs, "UpdateStage"), ["arn:aws:apigateway:eu-west-1::/apis/a1b2c3/stages/prod"]);
-    assert_eq!(
-        of(&needs, "DeleteLogGroup"),
-        [
-            "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/websocket-handler",
-            "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/websocket-handler:*",
-        ]
-    );
+    let groups =
+        ["/aws/lambda/websocket-handler", "/aws/apigateway/terminal", "/aws/apigateway/a1b2c3/*", "API-Gateway-Execution-Logs_a1b2c3/*"];
+    let arn = |name: &str| format!("arn:aws:logs:eu-west-1:111122223333:log-group:{name}");
+    assert_eq!(of(&needs, "DeleteLogGroup"), groups.map(|name| [arn(name), arn(name) + ":*"]).concat());
     assert!(of(&needs, "ListRoles").is_empty(), "a role is named");
     let role = execution_role(scope);
     assert_eq!(of(&role, "PostToConnection"), ["arn:aws:execute-api:eu-west-1:111122223333:a1b2c3/prod/POST/@connections/*"]);

@@ -10,6 +10,7 @@ use crate::provision::answer::{Answer, TAGGING, gone};
 use crate::provision::aws::{PAGE, without_retries};
 use crate::provision::desired::Desired;
 use crate::provision::error::{AwsError, Cause};
+use crate::provision::execution_logs;
 use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::outputs::ResourceStatus;
 use crate::provision::ownership::{Owner, TAG_FIELD, Tags, description, is_adopted, is_untagged, marked, owner, tag_changes, without_tags};
@@ -189,6 +190,8 @@ impl Resource for Api {
     fn delete<'a>(&'a self, cx: &'a Context<'a>, name: &'a str, seen: Rc<Observed>) -> Seen<'a> {
         Box::pin(async move {
             let Some(one) = seen.api() else { return Ok(Slot::Api(Found::Absent)) };
+            // First: afterwards nothing says any more whose they are.
+            execution_logs::delete(cx, &seen).await?;
             let answer = retry(cx.watch(Kind::Api, name, DELETE_API, 60), async || {
                 cx.clients.api.delete_api().api_id(&one.id).send().await.explain(DELETE_API, &seen.place.api(&one.id))
             });
@@ -224,8 +227,11 @@ impl Resource for Api {
                 }
                 Owner::Ours | Owner::Other(_) | Owner::Nobody | Owner::Unknown => {
                     let adopted = if one.adopted() { ", and was adopted" } else { "" };
-                    let why = format!("{} has this stack's mark{adopted}; its routes, integrations and stages go with it", one.id);
-                    Some(Verdict::step(Kind::Api, name, Action::Delete(why), &[DELETE_API]))
+                    let groups = seen.execution_logs.present().cloned().unwrap_or_default();
+                    let logs = groups.iter().map(|group| format!(", and so does its log group {group}")).collect::<String>();
+                    let why = format!("{} has this stack's mark{adopted}; its routes, integrations and stages go with it{logs}", one.id);
+                    let calls = groups.iter().map(|_| execution_logs::DELETE_LOG_GROUP).chain([DELETE_API]).collect::<Vec<_>>();
+                    Some(Verdict::step(Kind::Api, name, Action::Delete(why), &calls))
                 }
             },
             ([], Some(foreign)) => Some(Verdict::default().with_note(format!(

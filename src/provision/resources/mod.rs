@@ -5,6 +5,7 @@ pub(crate) mod api;
 pub(crate) mod function;
 pub(crate) mod integration;
 pub(crate) mod log_group;
+pub(crate) mod log_role;
 pub(crate) mod permission;
 pub(crate) mod role;
 pub(crate) mod route;

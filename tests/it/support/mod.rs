@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use wsfix::config::{Api, Architecture, Config, Connection, Function, Jwt, Keys, Reply, SecretSource, Throttle, TokenFrom};
+use wsfix::config::{AccessLogs, Api, Architecture, Config, Connection, Function, Jwt, Keys, Reply, SecretSource, Throttle, TokenFrom};
 use wsfix::local::calls::CallRecord;
 use wsfix::local::{Cloud, Options};
 use wsfix::provision::plan::{Action, Plan};
@@ -185,6 +185,7 @@ fn config(cloud: &Cloud, handler: PathBuf) -> Config {
             message_throttle: Throttle { rate: 500, burst: 1000 },
         },
         log_retention_days: 14,
+        access_logs: AccessLogs::Auto,
         reply: Reply::Auto,
         backend_url: Some("https://backend.example".to_owned()),
         backend_timeout_seconds: 20,

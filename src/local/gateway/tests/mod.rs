@@ -2,6 +2,7 @@
 
 mod connections;
 mod handshakes;
+mod logs;
 mod messages;
 
 use std::time::Duration;

@@ -53,7 +53,7 @@ impl RouteSettings {
     }
 
     /// Whether execution logs are asked for.
-    pub(super) fn wants_logs(&self) -> bool {
+    pub(crate) fn wants_logs(&self) -> bool {
         self.logging_level.as_deref().is_some_and(|level| level != "OFF")
     }
 }
@@ -69,6 +69,11 @@ pub(super) struct AccessLogSettings {
 }
 
 impl AccessLogSettings {
+    /// Destination and format.
+    pub(super) fn complete(&self) -> Option<(String, String)> {
+        Some((self.destination_arn.clone()?, self.format.clone()?))
+    }
+
     /// As stored over what was there.
     pub(super) fn stored_over(self, old: Option<Self>) -> Result<Self, ServiceError> {
         let old = old.unwrap_or_default();

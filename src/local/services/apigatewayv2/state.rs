@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::model::{Api, Deployment, Pairs, Snapshot, Stage};
 use super::request::{date, no_such_api};
-use super::settings::RouteSettings;
+use super::settings::{AccessLogSettings, RouteSettings};
 use crate::local::ids;
 use crate::local::wire::ServiceError;
 use crate::local::world::World;
@@ -18,13 +18,13 @@ const NO_ROUTES: &str = "Deployment attempt failed: Unable to deploy API because
 #[derive(Default)]
 pub(crate) struct Apis {
     state: Mutex<State>,
+    /// The account's role for logs of API Gateway; without one no stage can have logs.
+    logs_role: Option<String>,
 }
 
 #[derive(Default)]
 pub(super) struct State {
     pub apis: Vec<Api>,
-    /// The account's role for logs of API Gateway; without one no stage can have logs.
-    pub logs_role: Option<String>,
 }
 
 /// What the data plane has to know of a stage.
@@ -34,6 +34,8 @@ pub(crate) struct StageView {
     pub default_route_settings: RouteSettings,
     pub route_settings: BTreeMap<String, RouteSettings>,
     pub variables: BTreeMap<String, String>,
+    /// ARN of the log group and format of the access logs.
+    pub access_log: Option<(String, String)>,
 }
 
 impl Apis {
@@ -42,13 +44,18 @@ impl Apis {
         self.lock().apis.iter().map(|api| api.name.clone()).collect()
     }
 
+    /// None yet, in an account with this role for logs.
+    pub(crate) fn new(logs_role: Option<String>) -> Self {
+        Self { state: Mutex::default(), logs_role }
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The role that API Gateway writes logs with, if the account has one.
-    pub(crate) fn logs_role(&self) -> Option<String> {
-        self.lock().logs_role.clone()
+    pub(crate) fn logs_role(&self) -> Option<&str> {
+        self.logs_role.as_deref()
     }
 
     /// The tags of an API.
@@ -70,6 +77,7 @@ impl Apis {
             default_route_settings: stage.default_route_settings.clone(),
             route_settings: stage.route_settings.clone(),
             variables: stage.stage_variables.clone(),
+            access_log: stage.access_log_settings.as_ref().and_then(AccessLogSettings::complete),
         })
     }
 }

@@ -1,5 +1,7 @@
 //! The stage with its automatic deployment. It comes last: a stage that is made before the routes records a failed deployment.
 
+mod deployment;
+mod logs;
 mod settings;
 
 use std::collections::HashMap;
@@ -7,6 +9,8 @@ use std::rc::Rc;
 
 use aws_sdk_apigatewayv2::types::{RouteSettings, Stage as Answered};
 
+use deployment::{DEPLOYED, deployment, wait_deployed};
+use logs::{AccessLog, Logs};
 use settings::Settings;
 
 use crate::provision::answer::{Answer, gone};
@@ -17,20 +21,17 @@ use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::outputs::ResourceStatus;
 use crate::provision::plan::{Action, ApiCall, FieldChange};
 use crate::provision::resource::{self, Context, Field, Kind, Resource, Seen, Verdict, differences};
-use crate::provision::wait::{Probe, retry, until};
+use crate::provision::wait::retry;
 
 const GET_STAGES: ApiCall = ApiCall { name: "GetStages", iam: "apigateway:GET" };
 const CREATE_STAGE: ApiCall = ApiCall { name: "CreateStage", iam: "apigateway:POST" };
 const UPDATE_STAGE: ApiCall = ApiCall { name: "UpdateStage", iam: "apigateway:PATCH" };
+const DELETE_ACCESS_LOG_SETTINGS: ApiCall = ApiCall { name: "DeleteAccessLogSettings", iam: "apigateway:DELETE" };
 const DELETE_ROUTE_SETTINGS: ApiCall = ApiCall { name: "DeleteRouteSettings", iam: "apigateway:DELETE" };
 const CREATE_DEPLOYMENT: ApiCall = ApiCall { name: "CreateDeployment", iam: "apigateway:POST" };
 
 /// The route whose throttle is set apart from the others': it counts handshakes.
 const CONNECT: &str = "$connect";
-/// A change of routes is deployed in seconds.
-const DEPLOYED_SECONDS: u64 = 60;
-/// How often a stage is looked at that says nothing at all of deployments.
-const SILENT_LOOKS: u32 = 5;
 
 /// What wsfix manages about the stage; anything else is left as found.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,25 +42,27 @@ pub(crate) struct Spec {
     routes: Vec<(String, Settings)>,
     /// `None`: the stage says nothing of it.
     deployment: Option<String>,
+    /// `None`: as they are found.
+    access_log: Option<AccessLog>,
 }
 
-const DEPLOYED: &str = "deployed";
-
 impl Spec {
-    fn wanted(want: &Desired) -> Self {
+    fn wanted(want: &Desired, logs: &Logs) -> Self {
         Self {
             auto_deploy: true,
-            messages: Some(Settings::wanted(want.api.message_throttle)),
-            routes: vec![(CONNECT.to_owned(), Settings::wanted(want.api.connect_throttle))],
+            messages: Some(Settings::wanted(want.api.message_throttle, logs.level())),
+            routes: vec![(CONNECT.to_owned(), Settings::wanted(want.api.connect_throttle, logs.level()))],
             deployment: Some(DEPLOYED.to_owned()),
+            access_log: logs.spec(),
         }
     }
 
     fn fields(&self) -> Vec<Field> {
-        let Self { auto_deploy, messages, routes, deployment } = self;
+        let Self { auto_deploy, messages, routes, deployment, access_log } = self;
         let mut fields = vec![Field::new("auto_deploy", auto_deploy.to_string()), Field::maybe("deployment", deployment.clone())];
         fields.extend(messages.iter().flat_map(|settings| settings.fields("messages")));
         fields.extend(routes.iter().flat_map(|(key, settings)| settings.fields(key)));
+        fields.extend(AccessLog::fields(access_log.as_ref()));
         fields
     }
 }
@@ -73,13 +76,37 @@ pub(crate) struct Live {
     others: Vec<String>,
 }
 
+impl Live {
+    /// The stage that the config names.
+    pub(crate) fn named(&self) -> Option<&One> {
+        self.stage.as_ref()
+    }
+}
+
+/// One stage.
 #[derive(Clone, Debug)]
-struct One {
+pub(crate) struct One {
     spec: Spec,
     deployment_id: Option<String>,
     message: String,
     default_settings: Option<RouteSettings>,
     route_settings: HashMap<String, RouteSettings>,
+}
+
+impl One {
+    /// Whether its access logs go to the log group of this name.
+    pub(crate) fn logs_to(&self, group: &str) -> bool {
+        self.access_log().is_some_and(|log| log.group() == group)
+    }
+
+    /// Whether its logs were denied when it was made.
+    pub(crate) fn logs_denied(&self) -> bool {
+        self.access_log().is_some_and(AccessLog::was_denied)
+    }
+
+    fn access_log(&self) -> Option<&AccessLog> {
+        self.spec.access_log.as_ref()
+    }
 }
 
 pub(crate) struct Stage;
@@ -94,7 +121,7 @@ impl Resource for Stage {
     }
 
     fn needs(&self) -> &'static [Kind] {
-        &[Kind::LogGroup, Kind::Api, Kind::Integration, Kind::Route, Kind::RouteResponse]
+        &[Kind::LogGroup, Kind::AccessLogGroup, Kind::Api, Kind::Integration, Kind::Route, Kind::RouteResponse]
     }
 
     fn read<'a>(&'a self, cx: &'a Context<'a>, seen: Rc<Observed>) -> Seen<'a> {
@@ -134,13 +161,13 @@ impl Resource for Stage {
 
     fn update<'a>(&'a self, cx: &'a Context<'a>, _name: &'a str, seen: Rc<Observed>) -> Seen<'a> {
         Box::pin(async move {
-            let Some(one) = seen.stage.present().and_then(|live| live.stage.as_ref()) else { return Ok(Slot::Same) };
+            let Some(one) = seen.stage_found() else { return Ok(Slot::Same) };
             update(cx, &seen, one, &changes(&cx.want, &seen, one)).await
         })
     }
 
     fn status(&self, want: &Desired, seen: &Observed) -> Vec<ResourceStatus> {
-        let one = seen.stage.present().and_then(|live| live.stage.as_ref());
+        let one = seen.stage_found();
         let (state, healthy, detail) = match (&seen.stage, one) {
             (Found::Unknown(why), _) => ("unknown".to_owned(), None, why.clone()),
             (_, None) => ("absent".to_owned(), Some(false), "every handshake gets 403".to_owned()),
@@ -151,7 +178,15 @@ impl Resource for Stage {
                     None => ("unknown", None),
                 };
                 let manual = if one.spec.auto_deploy { "" } else { "automatic deployment is off: changes may never have been deployed" };
-                let detail = [one.message.as_str(), manual].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ");
+                let logged = match one.access_log().map(AccessLog::group).unwrap_or_default() {
+                    "" => String::new(),
+                    group => format!("requests are logged to {group}"),
+                };
+                let detail = [one.message.as_str(), manual, logged.as_str()]
+                    .into_iter()
+                    .filter(|text| !text.is_empty())
+                    .collect::<Vec<_>>()
+                    .join("; ");
                 (state.to_owned(), healthy, detail)
             }
         };
@@ -161,9 +196,10 @@ impl Resource for Stage {
 
 /// What differs, and whether the other steps cause a new deployment.
 fn changes(want: &Desired, seen: &Observed, one: &One) -> Vec<FieldChange> {
+    let logs = Logs::wanted(want, seen, one.access_log());
     let mut live = one.spec.clone();
     live.routes.retain(|(key, _)| !is_left(want, seen, key));
-    let mut changes = differences(&Spec::wanted(want).fields(), &live.fields());
+    let mut changes = differences(&Spec::wanted(want, &logs).fields(), &live.fields());
     if redeploys(want, seen) && !changes.iter().any(|change| change.field == "deployment") {
         let from = one.deployment_id.clone().unwrap_or_default();
         changes.push(FieldChange { field: "deployment".to_owned(), from, to: "automatic, after the changes".to_owned() });
@@ -191,6 +227,7 @@ fn update_calls(changes: &[FieldChange]) -> Vec<ApiCall> {
     let list = [
         (is("auto_deploy") || is("deployment") && !awaited).then_some(CREATE_DEPLOYMENT),
         (!awaited).then_some(UPDATE_STAGE),
+        changes.iter().any(|change| change.field == "access_log.destination" && change.to.is_empty()).then_some(DELETE_ACCESS_LOG_SETTINGS),
         Some(GET_STAGES),
     ];
     list.into_iter().flatten().collect()
@@ -227,20 +264,12 @@ fn one(stage: &Answered) -> One {
             messages: stage.default_route_settings().map(Settings::found),
             routes,
             deployment: deployment(&message, deployment_id.is_some()),
+            access_log: Some(AccessLog::found(stage)),
         },
         deployment_id,
         message,
         default_settings: stage.default_route_settings().cloned(),
         route_settings,
-    }
-}
-
-/// The last attempt decides; a stage that was deployed by hand has no message.
-fn deployment(message: &str, deployed: bool) -> Option<String> {
-    if message.to_lowercase().contains("failed") {
-        Some(message.to_owned())
-    } else {
-        (deployed || !message.is_empty()).then(|| DEPLOYED.to_owned())
     }
 }
 
@@ -250,11 +279,15 @@ fn resource(cx: &Context<'_>, seen: &Observed) -> String {
 
 async fn create(cx: &Context<'_>, seen: Rc<Observed>) -> Result<Slot, AwsError> {
     let (name, api) = (&cx.want.api.stage, seen.api_id());
-    let call = cx.clients.api.create_stage().api_id(api).stage_name(name).auto_deploy(true);
-    let call = call.default_route_settings(Settings::wanted(cx.want.api.message_throttle).build(None));
-    let call = call.route_settings(CONNECT, Settings::wanted(cx.want.api.connect_throttle).build(None));
-    let watch = cx.watch(Kind::Stage, name, CREATE_STAGE, 60);
-    match retry(watch, async || call.clone().send().await.explain(CREATE_STAGE, &resource(cx, &seen))).await {
+    let send = async |logs: &Logs| {
+        let call = cx.clients.api.create_stage().api_id(api).stage_name(name).auto_deploy(true);
+        let call = call.default_route_settings(Settings::wanted(cx.want.api.message_throttle, logs.level()).build(None));
+        let call = call.route_settings(CONNECT, Settings::wanted(cx.want.api.connect_throttle, logs.level()).build(None));
+        let call = call.set_access_log_settings(logs.settings()).set_description(logs.description(&cx.want.stack, None));
+        let watch = cx.watch(Kind::Stage, name, CREATE_STAGE, 60);
+        retry(watch, async || call.clone().send().await.explain(CREATE_STAGE, &resource(cx, &seen))).await
+    };
+    match with_logs(cx, Logs::settled(&cx.want, &seen, None), send).await {
         Ok(made) => {
             let made = Answered::builder()
                 .set_auto_deploy(made.auto_deploy)
@@ -262,18 +295,33 @@ async fn create(cx: &Context<'_>, seen: Rc<Observed>) -> Result<Slot, AwsError> 
                 .set_route_settings(made.route_settings)
                 .set_deployment_id(made.deployment_id)
                 .set_last_deployment_status_message(made.last_deployment_status_message)
+                .set_access_log_settings(made.access_log_settings)
+                .set_description(made.description)
                 .build();
             wait_deployed(cx, api, one(&made), None).await
         }
         // It was not there a moment ago: the answer to our call was lost, or another run made it.
         Err(error) if error.cause == Cause::Exists => match read(cx, api).await?.stage {
             Some(one) => {
-                let changes = differences(&Spec::wanted(&cx.want).fields(), &one.spec.fields());
+                let logs = Logs::wanted(&cx.want, &seen, one.access_log());
+                let changes = differences(&Spec::wanted(&cx.want, &logs).fields(), &one.spec.fields());
                 update(cx, &seen, &one, &changes).await
             }
             None => Err(error),
         },
         Err(error) => Err(error),
+    }
+}
+
+/// Sends a call with the settings of the logs, and without them where they may be what is refused, and may be missed.
+async fn with_logs<T>(cx: &Context<'_>, logs: Logs, send: impl AsyncFn(&Logs) -> Result<T, AwsError>) -> Result<T, AwsError> {
+    match send(&logs).await {
+        Err(error) if logs.may_be_missed(&cx.want, &error) => {
+            let made = send(&Logs::Denied).await?;
+            cx.note(format!("the stage goes without access logs ({})", error.words()));
+            Ok(made)
+        }
+        other => other,
     }
 }
 
@@ -290,6 +338,10 @@ async fn update(cx: &Context<'_>, seen: &Observed, one: &One, changes: &[FieldCh
     }
     if changes.iter().any(|change| change.field != "deployment" || change.to == DEPLOYED) {
         patch(cx, seen, one, true).await?;
+    }
+    if changes.iter().any(|change| change.field == "access_log.destination" && change.to.is_empty()) {
+        let call = cx.clients.api.delete_access_log_settings().api_id(api).stage_name(&cx.want.api.stage);
+        gone(call.send().await.explain(DELETE_ACCESS_LOG_SETTINGS, &resource(cx, seen)))?;
     }
     let found = read(cx, api).await?.stage.unwrap_or_else(|| one.clone());
     wait_deployed(cx, api, found, one.deployment_id.as_deref().filter(|_| automatic)).await
@@ -308,58 +360,14 @@ async fn deploy(cx: &Context<'_>, seen: &Observed, one: &One) -> Result<(), AwsE
 
 async fn patch(cx: &Context<'_>, seen: &Observed, one: &One, auto_deploy: bool) -> Result<(), AwsError> {
     let (name, api) = (&cx.want.api.stage, seen.api_id());
-    let messages = Settings::wanted(cx.want.api.message_throttle).build(one.default_settings.as_ref());
-    let connect = Settings::wanted(cx.want.api.connect_throttle).build(one.route_settings.get(CONNECT));
-    let call = cx.clients.api.update_stage().api_id(api).stage_name(name).auto_deploy(auto_deploy);
-    let call = call.default_route_settings(messages).route_settings(CONNECT, connect);
-    let watch = cx.watch(Kind::Stage, name, UPDATE_STAGE, 60);
-    retry(watch, async || call.clone().send().await.explain(UPDATE_STAGE, &resource(cx, seen))).await.map(drop)
-}
-
-/// Waits until the stage serves what is there now; `not`: the deployment that it must leave behind.
-async fn wait_deployed(cx: &Context<'_>, api: &str, first: One, not: Option<&str>) -> Result<Slot, AwsError> {
-    let name = &cx.want.api.stage;
-    let (mut found, mut looks) = (Some(first), 0);
-    let mut last = None;
-    let waited = until(cx.watch(Kind::Stage, name, GET_STAGES, DEPLOYED_SECONDS), async || {
-        looks += 1;
-        let one = match found.take() {
-            Some(one) => one,
-            None => match read(cx, api).await?.stage {
-                Some(one) => one,
-                None => return Ok(Probe::Pending("not known yet".to_owned())),
-            },
-        };
-        let old = not.is_some() && one.deployment_id.as_deref() == not;
-        let (spec, message) = (one.spec.clone(), one.message.clone());
-        last = Some(one);
-        Ok(match spec.deployment.as_deref() {
-            Some(DEPLOYED) if !old => Probe::Ready(()),
-            None if looks > SILENT_LOOKS => Probe::Ready(()),
-            Some(_) if !old => Probe::Failed(message),
-            _ => Probe::Pending("deploying".to_owned()),
-        })
-    })
-    .await;
-    match waited {
-        Err(error) if matches!(error.cause, Cause::TimedOut { .. }) => {
-            cx.note(format!("the stage {name} does not say yet that it serves the changes; `wsfix status` shows when it does"));
-        }
-        other => other?,
-    }
-    Ok(Slot::Stage(Found::Present(Live { stage: last, others: Vec::new() })))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_failed_attempt_outweighs_an_earlier_deployment() {
-        let failed = "Deployment attempt failed: Unable to deploy API because no routes exist in this API";
-        assert_eq!(deployment(failed, true).as_deref(), Some(failed));
-        assert_eq!(deployment("Successfully deployed stage with deployment ID 'abc'", false).as_deref(), Some(DEPLOYED));
-        assert_eq!(deployment("", true).as_deref(), Some(DEPLOYED));
-        assert_eq!(deployment("", false), None);
-    }
+    let send = async |logs: &Logs| {
+        let messages = Settings::wanted(cx.want.api.message_throttle, logs.level()).build(one.default_settings.as_ref());
+        let connect = Settings::wanted(cx.want.api.connect_throttle, logs.level()).build(one.route_settings.get(CONNECT));
+        let call = cx.clients.api.update_stage().api_id(api).stage_name(name).auto_deploy(auto_deploy);
+        let call = call.default_route_settings(messages).route_settings(CONNECT, connect);
+        let call = call.set_access_log_settings(logs.settings()).set_description(logs.description(&cx.want.stack, one.access_log()));
+        let watch = cx.watch(Kind::Stage, name, UPDATE_STAGE, 60);
+        retry(watch, async || call.clone().send().await.explain(UPDATE_STAGE, &resource(cx, seen))).await
+    };
+    with_logs(cx, Logs::settled(&cx.want, seen, one.access_log()), send).await.map(drop)
 }
