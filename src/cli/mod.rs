@@ -9,6 +9,7 @@ mod exit;
 mod flags;
 mod hints;
 mod plan;
+mod preflight;
 mod provision;
 mod roles;
 mod runtime;

@@ -12,6 +12,7 @@ use crate::provision::{self, Consent, Run, Stop};
 use super::error::Error;
 use super::exit::Exit;
 use super::flags::{Access, Global, Names, Upload, Wanted};
+use super::preflight;
 use super::roles::with_a_choice;
 use super::runtime::{block_on, until_stopped};
 use super::settings;
@@ -20,16 +21,20 @@ use super::ui::Ui;
 
 /// Says what `provision` would do, and changes nothing.
 #[derive(clap::Args)]
-#[command(after_help = "Exit codes: 0 nothing to do, 1 failed or something stands in the way,
-2 wrong usage or config, 3 changes wait.
+#[command(after_help = "Exit codes: 0 nothing to do, 1 failed or something stands in the way (with --preflight:
+a permission that is needed and known to be denied), 2 wrong usage or config, 3 changes wait.
 
 Examples:
   wsfix plan
+  wsfix plan --preflight --existing-role lambda_basic_execution
   wsfix plan --calls --output json --existing-role lambda_basic_execution")]
 pub(crate) struct PlanArgs {
     /// Lists every AWS call that provision would make, the reading ones first, with the IAM action it needs
     #[arg(long)]
     calls: bool,
+    /// Asks IAM whether the caller and the execution role may do what it takes: allowed, denied (by what), or unknown
+    #[arg(long)]
+    preflight: bool,
     #[command(flatten)]
     adoption: AdoptionArgs,
     #[command(flatten)]
@@ -72,13 +77,22 @@ impl StackArgs {
 pub(crate) fn run(args: &PlanArgs, global: &Global, ui: &Ui) -> Result<Exit, Error> {
     let mut config = settings::load(ui, global, Purpose::Provision, args.stack.settings())?;
     let stop = Stop::default();
-    let plan = with_a_choice(ui, &mut config, |config| {
+    let (plan, preflight) = with_a_choice(ui, &mut config, |config| {
         let consent = Consent { adopt: args.adoption.adopt, ..Consent::default() };
         let run = Run { config, reporter: ui, stop: &stop, consent };
-        block_on(until_stopped(ui, &stop, async { Ok(provision::plan(&run).await?) }))
+        let look = async {
+            if args.preflight {
+                let (plan, preflight) = provision::plan_with_preflight(&run).await?;
+                return Ok((plan, Some(preflight)));
+            }
+            Ok((provision::plan(&run).await?, None))
+        };
+        block_on(until_stopped(ui, &stop, look))
     })?;
     let counts = Counts::of(&plan);
+    let denied = preflight.as_ref().is_some_and(|preflight| preflight.denied().next().is_some());
     let exit = match (counts.refuse, plan.is_empty()) {
+        _ if denied => Exit::Failed,
         (0, true) => Exit::Done,
         (0, false) => Exit::Changes,
         _ => Exit::Failed,
@@ -89,8 +103,13 @@ pub(crate) fn run(args: &PlanArgs, global: &Global, ui: &Ui) -> Result<Exit, Err
     if args.calls {
         text.push_str(&show_calls(&plan, paint));
     }
-    let _ = writeln!(text, "\n{}", counts.sentence(exit));
-    ui.result(exit, &text, &document(&plan))?;
+    let mut document = document(&plan);
+    if let Some(preflight) = &preflight {
+        text.push_str(&preflight::show(preflight, paint));
+        document["preflight"] = preflight::document(preflight);
+    }
+    let _ = writeln!(text, "\n{}", if denied { counts.summary() } else { counts.sentence(exit) });
+    ui.result(exit, &text, &document)?;
     Ok(exit)
 }
 
@@ -122,10 +141,15 @@ impl Counts {
         counts
     }
 
+    fn summary(self) -> String {
+        let Self { create, update, adopt, delete, keep, .. } = self;
+        let adoption = if adopt == 0 { String::new() } else { format!("{adopt} to adopt, ") };
+        format!("Plan: {adoption}{create} to create, {update} to update, {delete} to delete, {keep} as they should be.")
+    }
+
     fn sentence(self, exit: Exit) -> String {
-        let Self { create, update, adopt, delete, keep, refuse } = self;
-        let (adoption, flag) = if adopt == 0 { (String::new(), "") } else { (format!("{adopt} to adopt, "), " --adopt") };
-        let plan = format!("Plan: {adoption}{create} to create, {update} to update, {delete} to delete, {keep} as they should be.");
+        let Self { adopt, keep, refuse, .. } = self;
+        let (plan, flag) = (self.summary(), if adopt == 0 { "" } else { " --adopt" });
         match exit {
             Exit::Done => format!("Nothing to do: all {keep} resources are as they should be."),
             Exit::Changes => format!("{plan} `wsfix provision{flag}` makes it so."),

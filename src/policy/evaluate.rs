@@ -1,5 +1,7 @@
 //! Whether a request is allowed, and which policy decides it. "Policy evaluation logic" of the IAM guide, inside one account.
 
+use serde_json::Value;
+
 use super::glob::Glob;
 use super::{Choice, Context, Document, Effect, Principal, Statement};
 
@@ -181,6 +183,16 @@ pub(super) fn names_service(statement: &Statement, service: &str) -> bool {
             Principal::Aws(_) | Principal::Other => false,
         })
     })
+}
+
+/// The statements of a document that deny a request, as they are written.
+pub(crate) fn denying(document: &Document, request: Request<'_>) -> Vec<Value> {
+    let written = match &document.json["Statement"] {
+        Value::Array(list) => list.as_slice(),
+        one @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => std::slice::from_ref(one),
+    };
+    let denies = |statement: &Statement| statement.effect == Effect::Deny && applies(statement, document.variables, request);
+    document.statements.iter().zip(written).filter(|(statement, _)| denies(statement)).map(|(_, json)| json.clone()).collect()
 }
 
 fn has(document: &Document, effect: Effect, request: Request<'_>) -> bool {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use condition::Condition;
 pub(crate) use condition::Context;
-pub(crate) use evaluate::{Decision, Kind, Reason, Request, Source, Subject, decide, trusts};
+pub(crate) use evaluate::{Decision, Kind, Reason, Request, Source, Subject, decide, denying, trusts};
 pub(crate) use forecast::{Forecast, Trust, forecast, trust};
 
 /// A policy as it was written, and as it is matched.

@@ -22,6 +22,7 @@ mod ownership;
 #[allow(dead_code, unused_imports, reason = "not all that the list says is asked for yet")]
 mod permissions;
 pub mod plan;
+pub mod preflight;
 pub mod progress;
 mod resource;
 mod resources;
@@ -45,6 +46,8 @@ pub use outputs::{Outputs, Status};
 use permissions::Scope;
 use plan::Action;
 pub use plan::Plan;
+pub use preflight::Preflight;
+use preflight::{Asked, guard};
 use progress::{Event, Reporter};
 use resource::{Context, Kind, RESOURCES, label};
 use resources::{log_group, role};
@@ -102,17 +105,32 @@ pub struct Provisioned {
 /// # Errors
 /// When the account cannot be read, the handler cannot be had, or something stands in the way.
 pub async fn plan(run: &Run<'_>) -> Result<Plan, Error> {
-    let (cx, seen) = prepare(run).await?;
+    let (cx, seen) = prepare(run, None).await?;
     Ok(Plan::provision(&cx.want, &seen))
+}
+
+/// As [`plan()`], and whether the caller and the execution role may do what it takes.
+///
+/// # Errors
+/// As [`plan()`]. A known denial is no error here: the report has it.
+pub async fn plan_with_preflight(run: &Run<'_>) -> Result<(Plan, Preflight), Error> {
+    let (cx, seen) = prepare(run, None).await?;
+    let plan = Plan::provision(&cx.want, &seen);
+    let preflight = preflight::survey(&cx, &seen, &plan).await?;
+    Ok((plan, preflight))
 }
 
 /// Makes the account match the config. Safe to repeat: a second run makes no mutating call.
 ///
 /// # Errors
-/// As [`plan()`], and when a step fails or the run is stopped: the error says what is done and what is left.
+/// As [`plan()`], and when a call that the plan takes is known to be denied, before anything is made; and when a step fails or the run is
+/// stopped: the error says what is done and what is left.
 pub async fn provision(run: &Run<'_>) -> Result<Provisioned, Error> {
-    let (cx, seen) = prepare(run).await?;
+    let mut asked = Asked::default();
+    let (cx, seen) = prepare(run, Some(&mut asked)).await?;
     let plan = Plan::provision(&cx.want, &seen);
+    // The handler's code may be one more change.
+    guard(&cx, &seen, &plan, &mut asked).await?;
     run.reporter.event(planned(&plan));
     tell_adoption(run.reporter, &plan);
     let seen = apply(&cx, run.stop, Order::Up, &plan.steps, seen).await?;
@@ -120,15 +138,22 @@ pub async fn provision(run: &Run<'_>) -> Result<Provisioned, Error> {
     Ok(Provisioned { plan, outputs })
 }
 
-/// Reads the account, and finds or builds the handler meanwhile. What stands in the way is said before a build is waited for.
-async fn prepare<'a>(run: &Run<'a>) -> Result<(Context<'a>, Observed), Error> {
+/// Reads the account, and finds or builds the handler meanwhile. What stands in the way is said before a build is waited for; with
+/// `asked`, what the caller is known not to be allowed too.
+async fn prepare<'a>(run: &Run<'a>, asked: Option<&mut Asked>) -> Result<(Context<'a>, Observed), Error> {
     let want = Desired::new(run.config).map_err(Error::Refused)?;
     let mut cx = context(run, want).await?;
     let observe = async {
         let seen = look(&cx, KEPT).await?;
-        let refusals = Plan::provision(&cx.want, &seen).refusals();
+        let plan = Plan::provision(&cx.want, &seen);
+        let refusals = plan.refusals();
         match refusals.as_slice() {
-            [] => Ok(seen),
+            [] => {
+                if let Some(asked) = asked {
+                    guard(&cx, &seen, &plan, asked).await?;
+                }
+                Ok(seen)
+            }
             // Where nothing but the role is open, a person can choose.
             [_] if !roles::choices(&cx.want, &seen).is_empty() => Err(Error::Choice(roles::choices(&cx.want, &seen))),
             _ => Err(Error::Refused(refusals)),

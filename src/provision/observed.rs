@@ -142,6 +142,8 @@ impl Place {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Observed {
     pub(crate) place: Place,
+    /// ARN of the one who calls.
+    pub(crate) caller: String,
     pub(crate) role: Found<role::Live>,
     /// What the role may do, or each of those that may be meant.
     pub(crate) judged: Vec<Judged>,
@@ -167,7 +169,10 @@ pub(crate) struct Observed {
 pub(crate) enum Slot {
     /// Nothing that others look at.
     Same,
-    Place(Place),
+    Account {
+        place: Place,
+        caller: String,
+    },
     Role(Found<role::Live>),
     Judged(Vec<Judged>),
     Table(Found<table::Live>),
@@ -192,7 +197,10 @@ impl Observed {
     pub(crate) fn put(&mut self, slot: Slot) {
         match slot {
             Slot::Same => {}
-            Slot::Place(place) => self.place = place,
+            Slot::Account { place, caller } => {
+                self.place = place;
+                self.caller = caller;
+            }
             Slot::Role(found) => self.role = found,
             Slot::Judged(judged) => self.judged = judged,
             Slot::Table(found) => self.table = found,

@@ -120,7 +120,9 @@ impl Plan {
 /// The calls that only read, with what each needs.
 fn reads(want: &Desired, seen: &Observed) -> Vec<ApiCall> {
     let role = roles::arn(want, seen);
-    let looks = permissions::caller(Scope::of(want, seen, role.as_deref())).into_iter().filter(|need| need.phase == Phase::Look);
+    let looks = permissions::caller(Scope::of(want, seen, role.as_deref()))
+        .into_iter()
+        .filter(|need| matches!(need.phase, Phase::Look | Phase::Preflight));
     looks.flat_map(|need| need.calls.iter().map(move |name| ApiCall { name, iam: need.action })).collect()
 }
 

@@ -15,6 +15,7 @@ pub(crate) fn caller(scope: Scope<'_>) -> Vec<Need> {
     needs.extend(logs(scope));
     needs.extend(stage_logs(scope));
     needs.extend(roles(scope));
+    needs.extend(preflight(scope));
     needs
 }
 
@@ -240,6 +241,43 @@ fn roles(scope: Scope<'_>) -> Vec<Need> {
                 .on("*")
                 .needed("finds a role where none is named; AWS lists all roles or none", "a role has to be named with `--existing-role`"),
         );
+    }
+    needs
+}
+
+/// What the caller may do is asked for in one call; where that is denied, it is read from the caller's policies.
+fn preflight(scope: Scope<'_>) -> Vec<Need> {
+    let without = "what the caller may do is not known before it is tried";
+    let why = "reads the caller's own policies, where IAM's simulator may not be asked";
+    let row = |action, calls, on: &str| Row::new(Group::Caller, Phase::Preflight, action, calls).on(on);
+    // Everybody's own entity (IAM guide, policy variables).
+    let own = scope.caller.map_or_else(|| scope.iam("user/${aws:username}"), str::to_owned);
+    let mut needs = vec![
+        row("iam:SimulatePrincipalPolicy", &["SimulatePrincipalPolicy"], &own)
+            .optional("asks IAM what the caller may do, without doing it", without),
+    ];
+    let (role, group) = (own.contains(":role/"), scope.iam("group/*"));
+    let of_role: [(_, &[_]); 4] = [
+        ("iam:GetRole", &["GetRole"]),
+        ("iam:ListAttachedRolePolicies", &["ListAttachedRolePolicies"]),
+        ("iam:ListRolePolicies", &["ListRolePolicies"]),
+        ("iam:GetRolePolicy", &["GetRolePolicy"]),
+    ];
+    let of_user: [(_, &[_]); 5] = [
+        ("iam:GetUser", &["GetUser"]),
+        ("iam:ListAttachedUserPolicies", &["ListAttachedUserPolicies"]),
+        ("iam:ListUserPolicies", &["ListUserPolicies"]),
+        ("iam:GetUserPolicy", &["GetUserPolicy"]),
+        ("iam:ListGroupsForUser", &["ListGroupsForUser"]),
+    ];
+    let of_group: [(_, &[_]); 3] = [
+        ("iam:ListAttachedGroupPolicies", &["ListAttachedGroupPolicies"]),
+        ("iam:ListGroupPolicies", &["ListGroupPolicies"]),
+        ("iam:GetGroupPolicy", &["GetGroupPolicy"]),
+    ];
+    let lists: [(&[_], &str); 2] = if role { [(&of_role, &own), (&[], &group)] } else { [(&of_user, &own), (&of_group, &group)] };
+    for (list, on) in lists {
+        needs.extend(list.iter().map(|(action, calls)| row(action, calls, on).optional(why, without)));
     }
     needs
 }

@@ -49,6 +49,7 @@ pub(crate) enum Group {
     Logs,
     StageLogs,
     Roles,
+    Caller,
     Items,
     Replies,
     LogLines,
@@ -70,6 +71,7 @@ impl Group {
             Self::Logs => "Logs",
             Self::StageLogs => "StageLogs",
             Self::Roles => "ReadRoles",
+            Self::Caller => "ReadOwnPermissions",
             Self::Items => "ConnectionItems",
             Self::Replies => "Replies",
             Self::LogLines => "LogLines",
@@ -83,6 +85,8 @@ impl Group {
 pub(crate) enum Phase {
     /// By every command, to see what is there; and while waiting for a change.
     Look,
+    /// By `provision` before the first change, and by `plan --preflight`.
+    Preflight,
     /// By `provision`.
     Provision,
     /// By `teardown`.
@@ -96,6 +100,7 @@ impl Phase {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Look => "look",
+            Self::Preflight => "preflight",
             Self::Provision => "provision",
             Self::Teardown => "teardown",
             Self::Serve => "serve",

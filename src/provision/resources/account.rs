@@ -26,11 +26,10 @@ impl Resource for Account {
             let arn = answer.arn().unwrap_or_default();
             let partition = arn.split(':').nth(1).unwrap_or_default();
             match answer.account() {
-                Some(account) if !partition.is_empty() => Ok(Slot::Place(Place {
-                    account: account.to_owned(),
-                    partition: partition.to_owned(),
-                    region: cx.clients.region.clone(),
-                })),
+                Some(account) if !partition.is_empty() => Ok(Slot::Account {
+                    place: Place { account: account.to_owned(), partition: partition.to_owned(), region: cx.clients.region.clone() },
+                    caller: arn.to_owned(),
+                }),
                 _ => Err(unanswered(GET_CALLER_IDENTITY, THE_CALLER, &format!("an answer without an account: `{arn}`"))),
             }
         })

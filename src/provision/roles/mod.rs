@@ -19,7 +19,7 @@ pub(crate) use choose::{Choice, choose, ordered, similar};
 #[cfg(test)]
 pub(crate) use judge::tests::weak;
 pub use judge::{Ask, Change, Fitness, Help, Judged, Permission, together};
-pub(crate) use read::{Boundary, Role, get, list, name};
+pub(crate) use read::{Boundary, Named, Policies, Role, all, document, get, known, list, managed, name, policies};
 pub(crate) use survey::judge;
 pub use trust::Trust;
 

@@ -216,7 +216,8 @@ async fn inline(clients: &Clients, role: &str) -> Result<(Vec<Named>, Vec<String
     Ok((policies.into_iter().flatten().collect(), unread.into_iter().filter_map(Result::err).collect()))
 }
 
-async fn managed(clients: &Clients, arn: &str) -> Result<Document, AwsError> {
+/// The document of a managed policy, in the version that counts.
+pub(crate) async fn managed(clients: &Clients, arn: &str) -> Result<Document, AwsError> {
     let answer = clients.iam.get_policy().policy_arn(arn).send().await.explain(GET_POLICY, arn)?;
     let version = answer.policy().and_then(|policy| policy.default_version_id());
     let version = version.ok_or_else(|| unanswered(GET_POLICY, arn, "an answer without a version"))?;
@@ -225,14 +226,14 @@ async fn managed(clients: &Clients, arn: &str) -> Result<Document, AwsError> {
 }
 
 /// A policy, percent-encoded as IAM answers it.
-fn document(call: ApiCall, name: &str, encoded: Option<&str>) -> Result<Document, AwsError> {
+pub(crate) fn document(call: ApiCall, name: &str, encoded: Option<&str>) -> Result<Document, AwsError> {
     let text = percent_encoding::percent_decode_str(encoded.unwrap_or_default()).decode_utf8_lossy();
     let json: Value = serde_json::from_str(&text).map_err(|error| unanswered(call, name, &format!("a policy that is no JSON: {error}")))?;
     Document::parse(&json).map_err(|why| unanswered(call, name, &format!("a policy that cannot be understood: {why}")))
 }
 
 /// Some at once, in the order of the questions.
-async fn all<T>(questions: impl Iterator<Item = impl Future<Output = Result<T, AwsError>>>) -> Result<Vec<T>, AwsError> {
+pub(crate) async fn all<T>(questions: impl Iterator<Item = impl Future<Output = Result<T, AwsError>>>) -> Result<Vec<T>, AwsError> {
     let mut answers = stream::iter(questions).buffered(AT_ONCE);
     let mut list = Vec::new();
     while let Some(answer) = answers.next().await {
@@ -242,7 +243,7 @@ async fn all<T>(questions: impl Iterator<Item = impl Future<Output = Result<T, A
 }
 
 /// A read that the rest can do without: why there is no answer, in a few words.
-pub(super) fn known<T>(answer: Result<T, AwsError>) -> Result<Result<T, String>, AwsError> {
+pub(crate) fn known<T>(answer: Result<T, AwsError>) -> Result<Result<T, String>, AwsError> {
     match answer {
         Ok(found) => Ok(Ok(found)),
         Err(error) if matches!(error.cause, Cause::Credentials | Cause::Unreachable) => Err(error),
