@@ -16,6 +16,7 @@ mod faults;
 mod layout;
 mod lifecycle;
 mod logging;
+mod preflight;
 mod restricted;
 mod roles;
 mod support;
