@@ -30,7 +30,7 @@ pub mod roles;
 mod simulate;
 mod wait;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::pin::pin;
 
 use futures_util::future::{Either, select};
@@ -50,7 +50,7 @@ pub use preflight::Preflight;
 use preflight::{Asked, guard};
 use progress::{Event, Reporter};
 use resource::{Context, Kind, RESOURCES, label};
-use resources::{log_group, role};
+use resources::{function, log_group, role};
 pub use roles::Survey;
 
 /// What every pipeline works with.
@@ -134,6 +134,10 @@ pub async fn provision(run: &Run<'_>) -> Result<Provisioned, Error> {
     run.reporter.event(planned(&plan));
     tell_adoption(run.reporter, &plan);
     let seen = apply(&cx, run.stop, Order::Up, &plan.steps, seen).await?;
+    let denied = cx.denied.take();
+    if !denied.is_empty() {
+        function::remember(&cx, &seen, &denied).await?;
+    }
     let outputs = outputs::outputs(&cx.want, &seen).unwrap_or_default();
     Ok(Provisioned { plan, outputs })
 }
@@ -197,7 +201,7 @@ fn tell_adoption(reporter: &dyn Reporter, plan: &Plan) {
 async fn context<'a>(run: &Run<'a>, mut want: Desired) -> Result<Context<'a>, Error> {
     let clients = Clients::connect(&run.config.connection).await.map_err(|refusal| Error::Refused(vec![refusal]))?;
     want.consent = run.consent;
-    Ok(Context { clients, want, reporter: run.reporter })
+    Ok(Context { clients, want, reporter: run.reporter, denied: RefCell::default() })
 }
 
 /// What is there, whether it works, and whether it is as the config says. Changes nothing.

@@ -3,7 +3,7 @@
 use crate::provision::desired::Desired;
 use crate::provision::error::{AwsError, Cause};
 use crate::provision::former;
-use crate::provision::ownership::is_untagged;
+use crate::provision::ownership::{Part, is_untagged, is_without};
 use crate::provision::resources::{api, function, integration, log_group, permission, role, route, route_response, stage, table};
 use crate::provision::roles::Judged;
 
@@ -266,6 +266,11 @@ impl Observed {
     pub(crate) fn untagged(&self) -> bool {
         let function = self.function.present().map(|function| function.spec.description.as_str());
         self.api().map(api::One::description).into_iter().chain(function).any(is_untagged)
+    }
+
+    /// Whether a part was denied, and is done without: the stack's function says so.
+    pub(crate) fn is_without(&self, part: Part) -> bool {
+        self.function.present().is_some_and(|function| is_without(&function.spec.description, part))
     }
 
     /// The id of the stack's API, or words for it where it is not made yet.

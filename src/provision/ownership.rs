@@ -89,10 +89,78 @@ const UNTAGGED: &str = "untagged";
 /// In a marker: it was there before the stack, as [`ADOPTED_TAG`] says.
 const ADOPTED: &str = "adopted";
 
+/// A part of the stack that the rest works without, and that was denied: while the function's description says so, its lack is no
+/// difference, and it is not tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Part {
+    TablePolicy,
+    TableExpiry,
+    TableTags,
+    LogGroup,
+    LogRetention,
+    LogTags,
+    AccessLogRetention,
+}
+
+impl Part {
+    pub(crate) const ALL: [Self; 7] = [
+        Self::TablePolicy,
+        Self::TableExpiry,
+        Self::TableTags,
+        Self::LogGroup,
+        Self::LogRetention,
+        Self::LogTags,
+        Self::AccessLogRetention,
+    ];
+
+    /// The word in a marker that says so.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::TablePolicy => "no-table-policy",
+            Self::TableExpiry => "no-table-expiry",
+            Self::TableTags => "no-table-tags",
+            Self::LogGroup => "no-log-group",
+            Self::LogRetention => "no-log-retention",
+            Self::LogTags => "no-log-tags",
+            Self::AccessLogRetention => "no-access-log-retention",
+        }
+    }
+
+    /// As a person knows it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::TablePolicy => "the table's resource policy",
+            Self::TableExpiry => "the table's expiry",
+            Self::TableTags => "the table's tags",
+            Self::LogGroup => "the log group",
+            Self::LogRetention => "the log group's retention",
+            Self::LogTags => "the log group's tags",
+            Self::AccessLogRetention => "the access log group's retention",
+        }
+    }
+}
+
+/// A description takes so many characters (Lambda, CreateFunction).
+const DESCRIPTION_LIMIT: usize = 256;
+
+/// A description that says, too, that these parts were denied; as many of them as fit.
+pub(crate) fn without_parts<'a>(description: &str, parts: impl IntoIterator<Item = &'a Part>) -> String {
+    parts.into_iter().fold(description.to_owned(), |text, part| {
+        let longer = format!("{text};{}", part.word());
+        if is_without(&text, *part) || longer.chars().count() > DESCRIPTION_LIMIT { text } else { longer }
+    })
+}
+
+/// Whether a description says that a part was denied.
+pub(crate) fn is_without(description: &str, part: Part) -> bool {
+    says(description, part.word())
+}
+
 /// The description that is wanted, given the one that is found.
 pub(crate) fn description(stack: &str, found: Option<&str>, adopted: bool) -> String {
     let words = [(ADOPTED, adopted), (UNTAGGED, found.is_some_and(is_untagged))];
-    words.into_iter().filter(|(_, said)| *said).fold(marker(stack), |mark, (word, _)| format!("{mark};{word}"))
+    let mark = words.into_iter().filter(|(_, said)| *said).fold(marker(stack), |mark, (word, _)| format!("{mark};{word}"));
+    without_parts(&mark, Part::ALL.iter().filter(|part| found.is_some_and(|found| is_without(found, **part))))
 }
 
 /// A description that says, too, that there are no tags.
@@ -181,6 +249,19 @@ mod tests {
         assert!(!is_adopted(None, Some(&description("adopted", None, false))));
         assert!(!is_adopted(None, Some("managed-by=wsfix;stack=a once;adopted")));
         assert!(is_adopted(Some(&tags(&[(ADOPTED_TAG, "true")])), Some(&plain)));
+    }
+
+    #[test]
+    fn what_was_denied_is_said_once_and_kept() {
+        let first = without_parts(&marker("terminal"), &[Part::LogRetention, Part::TablePolicy, Part::LogRetention]);
+        assert_eq!(first, "managed-by=wsfix;stack=terminal;no-log-retention;no-table-policy");
+        assert!(is_without(&first, Part::TablePolicy) && !is_without(&first, Part::LogGroup));
+        assert_eq!(marked(Some(&first)), Some("terminal"));
+        let wanted = description("terminal", Some(&without_tags(&first)), false);
+        assert_eq!(wanted, "managed-by=wsfix;stack=terminal;untagged;no-table-policy;no-log-retention");
+        assert_eq!(description("terminal", Some("managed-by=wsfix;stack=terminal no-table-policy"), false), marker("terminal"));
+        let long = "x".repeat(230);
+        assert_eq!(without_parts(&long, &Part::ALL).len(), 230 + ";no-table-policy".len(), "no more fits");
     }
 
     #[test]

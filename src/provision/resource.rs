@@ -1,5 +1,7 @@
 //! What all resources have in common: the trait, the table of them, and how fields are compared.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -12,6 +14,7 @@ use super::execution_logs;
 use super::former;
 use super::observed::{Observed, Slot};
 use super::outputs::ResourceStatus;
+use super::ownership::Part;
 use super::plan::{Action, ApiCall, FieldChange, Step};
 use super::progress::{Event, Reporter};
 use super::resources::{account, api, function, integration, log_group, log_role, permission, role, route, route_response, stage, table};
@@ -22,12 +25,20 @@ pub(crate) struct Context<'a> {
     pub(crate) clients: Clients,
     pub(crate) want: Desired,
     pub(crate) reporter: &'a dyn Reporter,
+    /// What was denied in this run and is done without.
+    pub(crate) denied: RefCell<BTreeSet<Part>>,
 }
 
 impl<'a> Context<'a> {
     /// A wait for a resource, told under the name that its step has.
     pub(crate) fn watch(&self, kind: Kind, name: &str, call: ApiCall, seconds: u64) -> Watch<'a> {
         Watch { reporter: self.reporter, resource: label(kind.name(), name), call, limit: Duration::from_secs(seconds) }
+    }
+
+    /// Goes on without a part that was denied, and tells so.
+    pub(crate) fn without(&self, part: Part, text: String) {
+        self.denied.borrow_mut().insert(part);
+        self.note(text);
     }
 
     /// Tells what a person should know and what stops nothing.

@@ -41,14 +41,37 @@ fn optional_rights_are_missed_aloud() {
         (&["logs:DescribeLogGroups", "logs:CreateLogGroup"], "log group is not made"),
         (&["dynamodb:PutResourcePolicy"], "no resource policy"),
         (&["dynamodb:UpdateTimeToLive"], "not removed by themselves"),
+        (&["dynamodb:TagResource"], "table gets no tags"),
+        (&["logs:TagResource"], "log group gets no tags"),
     ];
     for (actions, note) in cases {
         let sandbox = denying(actions);
         sandbox.try_provision().unwrap_or_else(|error| panic!("{actions:?}: {error:#?}"));
         let notes = sandbox.heard.notes();
         assert!(notes.iter().any(|text| text.contains(note)), "{actions:?}: {notes:#?}");
-        sandbox.try_plan().unwrap_or_else(|error| panic!("{actions:?}: {error:#?}"));
+        // What was denied once is no difference from then on, and is not tried again until a person says so.
+        let plan = sandbox.plan();
+        assert_eq!(differences(&plan), Vec::<String>::new(), "{actions:?}");
+        assert!(plan.notes.iter().any(|text| text.contains("to have it tried again")), "{actions:?}: {:#?}", plan.notes);
+        sandbox.cloud.calls().clear();
+        sandbox.provision();
+        assert_eq!(sandbox.mutating(), Vec::<String>::new(), "{actions:?}");
     }
+}
+
+/// A table that nobody could mark is never deleted, and a note says how a person can.
+#[test]
+fn a_table_without_any_mark_is_not_deleted() {
+    let sandbox = denying(&["dynamodb:TagResource", "dynamodb:PutResourcePolicy"]);
+    sandbox.provision();
+    assert_eq!(differences(&sandbox.plan()), Vec::<String>::new());
+    let plan = sandbox.teardown();
+    assert!(
+        plan.notes.iter().any(|note| note.contains("nothing on it says that this stack made it") && note.contains("aws dynamodb")),
+        "{:#?}",
+        plan.notes
+    );
+    assert_eq!(sandbox.leftovers(), ["WebSocketConnections"]);
 }
 
 /// What cannot be read is not taken for a difference.

@@ -240,6 +240,27 @@ async fn update_configuration(cx: &Context<'_>, spec: &Spec, live: &Live) -> Res
     updated.map(drop).map_err(unassumable)
 }
 
+/// Changes the description alone.
+pub(super) async fn describe(cx: &Context<'_>, live: &Live, description: &str) -> Result<(), AwsError> {
+    if live.spec.description == description {
+        return Ok(());
+    }
+    let name = &cx.want.function.name;
+    let call = cx.clients.lambda.update_function_configuration().function_name(name).description(description);
+    let watch = cx.watch(Kind::Function, name, UPDATE_FUNCTION_CONFIGURATION, READY_SECONDS);
+    match retry(watch, async || call.clone().send().await.explain(UPDATE_FUNCTION_CONFIGURATION, &live.arn)).await {
+        Err(error) if matches!(error.cause, Cause::Denied { .. }) => {
+            cx.note(format!(
+                "what was denied is tried again in each run, since the function's description cannot say so ({})",
+                error.words()
+            ));
+            Ok(())
+        }
+        Err(error) => Err(error),
+        Ok(_) => wait_ready(cx, false).await.map(drop),
+    }
+}
+
 async fn update_code(cx: &Context<'_>, live: &Live) -> Result<(), AwsError> {
     let Some(code) = &cx.want.code else { return Ok(()) };
     let name = &cx.want.function.name;

@@ -2,7 +2,7 @@
 
 mod calls;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::config::variables::Variable;
@@ -12,7 +12,9 @@ use crate::provision::environment;
 use crate::provision::error::AwsError;
 use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::outputs::ResourceStatus;
-use crate::provision::ownership::{Owner, TAG_FIELD, Tags, description, is_adopted, is_untagged, marked, owner, tag_changes};
+use crate::provision::ownership::{
+    Owner, Part, TAG_FIELD, Tags, description, is_adopted, is_untagged, is_without, marked, owner, tag_changes, without_parts,
+};
 use crate::provision::plan::{Action, ApiCall, FieldChange};
 use crate::provision::resource::{Context, Field, Kind, Resource, Seen, Verdict, differences, told_adopted};
 use crate::provision::roles;
@@ -132,6 +134,14 @@ pub(crate) async fn read(cx: &Context<'_>, name: &str) -> Result<Live, AwsError>
     calls::read(cx, name).await
 }
 
+/// Writes into the function's description what was denied in this run, so that it is no difference in later ones.
+pub(crate) async fn remember(cx: &Context<'_>, seen: &Observed, denied: &BTreeSet<Part>) -> Result<(), AwsError> {
+    match seen.function.present() {
+        Some(live) => calls::describe(cx, live, &without_parts(&live.spec.description, denied)).await,
+        None => Ok(()),
+    }
+}
+
 /// What differs: fields first, then tags.
 pub(crate) fn changes(want: &Desired, seen: &Observed, live: &Live) -> Vec<FieldChange> {
     let wanted = Spec::wanted(want, seen);
@@ -236,6 +246,13 @@ impl Resource for Function {
         }
         if let Some(why) = &live.unread {
             verdict.notes.push(format!("function {name}: tags not compared: {why}"));
+        }
+        for part in Part::ALL.into_iter().filter(|part| is_without(&live.spec.description, *part)) {
+            verdict.notes.push(format!(
+                "{} was denied and is done without; take `;{}` off the function's description to have it tried again",
+                part.name(),
+                part.word()
+            ));
         }
         if live.in_vpc {
             verdict

@@ -8,7 +8,7 @@ use crate::config::AccessLogs;
 use crate::provision::answer::{Answer, TAGGING, gone};
 use crate::provision::error::{AwsError, Cause};
 use crate::provision::observed::{Found, Observed, Slot};
-use crate::provision::ownership::tag_changes;
+use crate::provision::ownership::{Part, TAG_FIELD};
 use crate::provision::resource::{Context, Kind};
 use crate::provision::wait::{Probe, retry, until};
 
@@ -61,7 +61,7 @@ pub(super) async fn create(of: &LogGroup, cx: &Context<'_>, name: &str, seen: Rc
         {
             Ok(_) => break,
             Err(error) if !tags.is_empty() && error.denies(TAGGING) => {
-                cx.note(format!("the {} gets no tags ({})", of.kind.name(), error.words()));
+                of.tell_without(cx, Part::LogTags, format!("the {} gets no tags ({})", of.kind.name(), error.words()));
                 tags.clear();
             }
             Err(error) if error.cause == Cause::Exists && unseen => {
@@ -78,7 +78,7 @@ pub(super) async fn create(of: &LogGroup, cx: &Context<'_>, name: &str, seen: Rc
                 } else {
                     "Lambda makes it at the first line, if the role may, and its lines never expire"
                 };
-                cx.note(format!("the {} is not made: {instead} ({})", of.kind.name(), error.words()));
+                of.tell_without(cx, Part::LogGroup, format!("the {} is not made: {instead} ({})", of.kind.name(), error.words()));
                 return Ok(Slot::Same);
             }
             Err(error) => return Err(error),
@@ -96,7 +96,7 @@ async fn put_retention(of: &LogGroup, cx: &Context<'_>, name: &str, arn: &str) -
     {
         Ok(_) => Ok(Spec { retention_days: Some(days) }),
         Err(error) if matches!(error.cause, Cause::Denied { .. }) => {
-            cx.note(format!("the {}'s lines never expire ({})", of.kind.name(), error.words()));
+            cx.without(of.retention(), format!("the {}'s lines never expire ({})", of.kind.name(), error.words()));
             Ok(Spec { retention_days: None })
         }
         Err(error) => Err(error),
@@ -108,19 +108,20 @@ pub(super) async fn update(of: &LogGroup, cx: &Context<'_>, name: &str, seen: Rc
     let mut live = live.clone();
     let tags = cx.want.tags_of(live.adopted(&cx.want.stack));
     // The marks come first: whatever happens after them, the group says whose it is.
-    if !tag_changes(&tags, live.tags.as_ref(), of.is_untagged(&cx.want, &seen, &live)).is_empty() {
+    let changes = of.changes(&cx.want, &seen, &live);
+    if changes.iter().any(|change| change.field.starts_with(TAG_FIELD)) {
         let wanted: HashMap<_, _> = tags.clone().into_iter().collect();
         let answer =
             cx.clients.logs.tag_resource().resource_arn(&live.arn).set_tags(Some(wanted)).send().await.explain(TAG_RESOURCE, &live.arn);
         match answer {
             Ok(_) => live.tags.get_or_insert_default().extend(tags),
             Err(error) if matches!(error.cause, Cause::Denied { .. }) => {
-                cx.note(format!("the {}'s tags stay as they are ({})", of.kind.name(), error.words()))
+                of.tell_without(cx, Part::LogTags, format!("the {}'s tags stay as they are ({})", of.kind.name(), error.words()));
             }
             Err(error) => return Err(error),
         }
     }
-    if live.spec != Spec::wanted(&cx.want) {
+    if changes.iter().any(|change| !change.field.starts_with(TAG_FIELD)) {
         live.spec = put_retention(of, cx, name, &live.arn).await?;
     }
     Ok(of.slot(Found::Present(live)))

@@ -8,7 +8,7 @@ use crate::provision::desired::Desired;
 use crate::provision::logging::{self, Logging};
 use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::outputs::ResourceStatus;
-use crate::provision::ownership::{Owner, TAG_FIELD, Tags, is_adopted, owner, tag_changes};
+use crate::provision::ownership::{Owner, Part, TAG_FIELD, Tags, is_adopted, owner, tag_changes};
 use crate::provision::plan::{Action, ApiCall, FieldChange};
 use crate::provision::resource::{Context, Field, Kind, Resource, Seen, Verdict, differences, told_adopted};
 
@@ -112,7 +112,33 @@ impl LogGroup {
     /// Whether missing tags are no difference: they were denied when it was made. Only what the stage's settings name is made that way.
     fn is_untagged(&self, want: &Desired, seen: &Observed, live: &Live) -> bool {
         let stage_only = self.is_of_stage() && self.has_our_writer(want, seen) && live.owner(&want.stack) == Owner::Nobody;
-        seen.untagged() || stage_only
+        let denied = [Part::LogTags, Part::LogGroup].into_iter().any(|part| self.is_without(seen, part));
+        seen.untagged() || stage_only || denied
+    }
+
+    /// Whether a part of the function's log group was denied, and is done without.
+    fn is_without(&self, seen: &Observed, part: Part) -> bool {
+        !self.is_of_stage() && seen.is_without(part)
+    }
+
+    /// Goes on without a part, which is remembered of the function's log group; the stage's settings tell it of the other one.
+    fn tell_without(&self, cx: &Context<'_>, part: Part, text: String) {
+        if self.is_of_stage() { cx.note(text) } else { cx.without(part, text) }
+    }
+
+    fn retention(&self) -> Part {
+        if self.is_of_stage() { Part::AccessLogRetention } else { Part::LogRetention }
+    }
+
+    /// What differs: fields first, then tags.
+    fn changes(&self, want: &Desired, seen: &Observed, live: &Live) -> Vec<FieldChange> {
+        let mut changes = Vec::new();
+        if !seen.is_without(self.retention()) && !self.is_without(seen, Part::LogGroup) {
+            changes.extend(differences(&Spec::wanted(want).fields(), &live.spec.fields()));
+        }
+        let untagged = self.is_untagged(want, seen, live);
+        changes.extend(tag_changes(&want.tags_of(live.adopted(&want.stack)), live.tags.as_ref(), untagged));
+        changes
     }
 
     fn writer(&self) -> &'static str {
@@ -145,6 +171,7 @@ impl Resource for LogGroup {
             Found::Unknown(why) => {
                 return Verdict::step(kind, &name, Action::Keep, &[]).with_note(format!("log group {name}: not compared: {why}"));
             }
+            Found::Absent if self.is_without(seen, Part::LogGroup) => return Verdict::step(kind, &name, Action::Keep, &[]),
             Found::Absent => return Verdict::step(kind, &name, Action::Create, CREATE),
         };
         let owner = live.owner(&want.stack);
@@ -156,7 +183,7 @@ impl Resource for LogGroup {
         if !want.takes(&owner) && !ours_by_writer {
             return Verdict::refuse(kind, &name, &owner.reason(), &owner.remedy(self.way_round(), LIST_TAGS.iam));
         }
-        let changes = changes(want, self.is_untagged(want, seen, live), live);
+        let changes = self.changes(want, seen, live);
         let calls = update_calls(&changes);
         let verdict = if owner.is_ours() || ours_by_writer {
             Verdict::changes(kind, &name, changes, &calls)
@@ -257,12 +284,6 @@ fn adoption(kind: Kind, want: &Desired, name: &str, live: &Live, changes: Vec<Fi
     } else {
         verdict
     }
-}
-
-fn changes(want: &Desired, untagged: bool, live: &Live) -> Vec<FieldChange> {
-    let mut changes = differences(&Spec::wanted(want).fields(), &live.spec.fields());
-    changes.extend(tag_changes(&want.tags_of(live.adopted(&want.stack)), live.tags.as_ref(), untagged));
-    changes
 }
 
 fn update_calls(changes: &[FieldChange]) -> Vec<ApiCall> {

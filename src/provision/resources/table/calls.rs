@@ -15,7 +15,7 @@ use crate::contract::{SESSION_INDEX, item};
 use crate::provision::answer::{Answer, TAGGING, unanswered};
 use crate::provision::error::{AwsError, Cause};
 use crate::provision::observed::{Found, Observed, Slot};
-use crate::provision::ownership::{Owner, TAG_FIELD, Tags};
+use crate::provision::ownership::{Owner, Part, TAG_FIELD, Tags};
 use crate::provision::plan::ApiCall;
 use crate::provision::resource::{Context, Kind};
 use crate::provision::wait::{Probe, retry, until, until_gone};
@@ -166,11 +166,13 @@ pub(crate) async fn create(cx: &Context<'_>, seen: Rc<Observed>) -> Result<Slot,
         match made {
             Ok(()) => break,
             Err(error) if !tags.is_empty() && error.denies(TAGGING) => {
-                cx.note(format!("the table gets no tags ({})", error.words()));
+                cx.without(Part::TableTags, format!("the table gets no tags ({})", error.words()));
                 tags.clear();
             }
             Err(error) if with_policy && error.denies(&["ResourcePolicy"]) => {
-                cx.note(format!("the table gets no resource policy, so that the role needs its own permissions on it ({})", error.words()));
+                let text =
+                    format!("the table gets no resource policy, so that the role needs its own permissions on it ({})", error.words());
+                cx.without(Part::TablePolicy, text);
                 with_policy = false;
             }
             // It was not there a moment ago: the answer to our call was lost, or another run made it.
@@ -334,10 +336,9 @@ async fn put_policy(cx: &Context<'_>, arn: &str, document: &Value) -> Result<(),
     let watch = cx.watch(Kind::Table, &cx.want.table, PUT_RESOURCE_POLICY, 60);
     match retry(watch, async || call.clone().send().await.explain(PUT_RESOURCE_POLICY, arn)).await {
         Err(error) if matches!(error.cause, Cause::Denied { .. }) => {
-            cx.note(format!(
-                "the table's resource policy stays as it is, so that the role needs its own permissions on it ({})",
-                error.words()
-            ));
+            let text =
+                format!("the table's resource policy stays as it is, so that the role needs its own permissions on it ({})", error.words());
+            cx.without(Part::TablePolicy, text);
             Ok(())
         }
         other => other.map(drop),
@@ -351,7 +352,7 @@ async fn put_tags(cx: &Context<'_>, arn: &str, tags: &Tags) -> Result<(), AwsErr
         .await
     {
         Err(error) if matches!(error.cause, Cause::Denied { .. }) => {
-            cx.note(format!("the table's tags stay as they are ({})", error.words()));
+            cx.without(Part::TableTags, format!("the table's tags stay as they are ({})", error.words()));
             Ok(())
         }
         other => other.map(drop),

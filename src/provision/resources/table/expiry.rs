@@ -6,6 +6,7 @@ use super::calls::unbuilt;
 use crate::contract::item;
 use crate::provision::answer::Answer;
 use crate::provision::error::{AwsError, Cause};
+use crate::provision::ownership::Part;
 use crate::provision::plan::ApiCall;
 use crate::provision::resource::{Context, Kind};
 use crate::provision::wait::{Probe, until};
@@ -57,7 +58,7 @@ async fn set(cx: &Context<'_>, attribute: &str, enabled: bool) -> Result<Option<
                 Ok(Some(stays))
             }
             Cause::Denied { .. } => {
-                cx.note(format!("items of closed connections are not removed by themselves ({})", error.words()));
+                cx.without(Part::TableExpiry, format!("items of closed connections are not removed by themselves ({})", error.words()));
                 Ok(Some(stays))
             }
             Cause::NotFound

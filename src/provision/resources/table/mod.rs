@@ -13,7 +13,7 @@ use crate::provision::desired::Desired;
 use crate::provision::error::AwsError;
 use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::outputs::ResourceStatus;
-use crate::provision::ownership::{Owner, TAG_FIELD, Tags, is_adopted, owner, tag_changes};
+use crate::provision::ownership::{Owner, Part, TAG_FIELD, Tags, is_adopted, owner, tag_changes};
 use crate::provision::permissions::{Scope, execution_role};
 use crate::provision::plan::{Action, ApiCall, FieldChange};
 use crate::provision::resource::{Context, Field, Kind, Resource, Seen, Verdict, differences, told_adopted};
@@ -37,8 +37,10 @@ impl Spec {
         Self {
             billing_mode: "PAY_PER_REQUEST".to_owned(),
             session_index: true,
-            ttl_attribute: Some(item::EXPIRES_AT.to_owned()),
-            resource_policy: wanted_policy(want, seen).map(|document| policy::words(&document)),
+            ttl_attribute: (!seen.is_without(Part::TableExpiry)).then(|| item::EXPIRES_AT.to_owned()),
+            resource_policy: wanted_policy(want, seen)
+                .filter(|_| !seen.is_without(Part::TablePolicy))
+                .map(|document| policy::words(&document)),
             status: "ACTIVE".to_owned(),
         }
     }
@@ -117,7 +119,11 @@ pub(crate) async fn read(cx: &Context<'_>, name: &str) -> Result<Live, AwsError>
 /// What differs: fields first, then tags.
 pub(crate) fn changes(want: &Desired, seen: &Observed, live: &Live) -> Vec<FieldChange> {
     let mut changes = differences(&Spec::wanted(want, seen).fields(), &live.spec.fields());
-    changes.extend(tag_changes(&want.tags_of(live.adopted(&want.stack)), live.tags.as_ref(), seen.untagged()));
+    changes.extend(tag_changes(
+        &want.tags_of(live.adopted(&want.stack)),
+        live.tags.as_ref(),
+        seen.untagged() || seen.is_without(Part::TableTags),
+    ));
     changes
 }
 
