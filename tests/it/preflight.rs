@@ -45,6 +45,7 @@ fn everything_that_is_denied_is_told_at_once_and_nothing_is_made() {
         "{told:#?}"
     );
     assert!(!told.iter().any(|line| line.contains("TagResource")), "optional: {told:#?}");
+    assert_eq!(told.len(), 3, "one for all parts of the API: {told:#?}");
 }
 
 #[test]

@@ -89,6 +89,18 @@ impl Check {
     }
 }
 
+/// One check for all resources on which the same action has the same answer.
+pub(super) fn merged(checks: impl Iterator<Item = Check>) -> Vec<Check> {
+    let mut merged: Vec<Check> = Vec::new();
+    for check in checks {
+        match merged.iter_mut().find(|other| (other.action, &other.answer) == (check.action, &check.answer)) {
+            Some(other) => other.resource = format!("{}, {}", other.resource, check.resource),
+            None => merged.push(check),
+        }
+    }
+    merged
+}
+
 /// What the role was judged by, as checks.
 pub(super) fn of_role(judged: &Judged) -> Vec<Check> {
     let check = |permission: &crate::provision::roles::Permission| Check {

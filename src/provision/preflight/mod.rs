@@ -87,8 +87,8 @@ pub(crate) async fn guard(cx: &Context<'_>, seen: &Observed, plan: &Plan, asked:
         return Ok(());
     }
     let caller = caller::find(&cx.clients, &seen.caller).await?;
-    let refusals: Vec<Refusal> =
-        check(cx, seen, &caller, scope, &new, plan).await?.iter().filter(|check| check.stops()).map(Check::refusal).collect();
+    let checks = check(cx, seen, &caller, scope, &new, plan).await?;
+    let refusals: Vec<Refusal> = judge::merged(checks.into_iter().filter(Check::stops)).iter().map(Check::refusal).collect();
     if refusals.is_empty() { Ok(()) } else { Err(Error::Refused(refusals)) }
 }
 
