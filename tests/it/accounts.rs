@@ -58,6 +58,31 @@ fn no_account_sees_a_write_to_iam_or_a_second_api() {
     assert!(operations.contains("CreateApi") && operations.contains("GetRole"), "nothing was recorded: {operations:?}");
 }
 
+/// What is left is what nobody could prove to be the stack's, and it is said.
+#[test]
+fn what_is_left_after_a_teardown_is_named() {
+    for visit in &*VISITS {
+        let teardown = visit.said("teardown");
+        for left in &visit.left {
+            let name = left.split(' ').next_back().unwrap_or(left);
+            assert!(teardown.err.contains(name), "{}: {left} is left in silence:\n{}", visit.name, teardown.err);
+        }
+        assert!(visit.left.is_empty() || ["tags-denied", "logs-denied"].contains(&visit.name), "{}: {:?}", visit.name, visit.left);
+    }
+}
+
+#[test]
+fn a_stack_that_stands_works_and_is_not_changed_again() {
+    for visit in VISITS.iter().filter(|visit| visit.code("provision") == Some(0)) {
+        assert_eq!(visit.again, Vec::<String>::new(), "{}: a second run changes something", visit.name);
+        match &visit.tour {
+            Some(Ok(())) => {}
+            // Where nobody can know whether the role may post replies, the way out is said.
+            _ => assert!(visit.said("provision").err.contains("`reply: route-response`"), "{}: {:?}", visit.name, visit.tour),
+        }
+    }
+}
+
 /// A role that may write logs and nothing else carries the whole stack.
 #[test]
 fn the_weak_role_passes_the_whole_tour() {
@@ -95,7 +120,7 @@ fn the_tables_policy_gives_the_weak_role_what_the_handler_does_and_no_more() {
                 "Sid": "WsfixStackterminalZIndex",
                 "Effect": "Allow",
                 "Principal": role,
-                "Action": "dynamodb:Query",
+                "Action": ["dynamodb:Query"],
                 "Resource": format!("{table}/index/SessionIdIndex"),
             },
         ],

@@ -23,7 +23,11 @@ impl Denial {
         }
         let action = self.action.as_deref().unwrap_or(action);
         let resource = self.resource.as_deref().unwrap_or(resource);
-        let another = if action == "iam:PassRole" { ", or name a role that you may pass with `--existing-role`" } else { "" };
+        let another = match action {
+            "iam:PassRole" => ", or name a role that you may pass with `--existing-role`",
+            "dynamodb:PutResourcePolicy" => ", or name a role that has permissions of its own on the table with `--existing-role`",
+            _ => "",
+        };
         let asked = format!("`{action}` on `{resource}`");
         let owner = self.policy_kind.as_ref().map_or(ADMINISTRATOR, owner);
         let advice = match (self.effect, &self.policy_kind) {

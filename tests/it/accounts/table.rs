@@ -25,8 +25,8 @@ fn accounts(visits: &[Visit]) -> String {
 }
 
 fn outcomes(visits: &[Visit]) -> String {
-    let mut text = "| account | `plan` | `provision` | replies by | a message and its reply | `provision` again | `status` | `teardown` | left | first words of an error |\n\
-                    |---|---|---|---|---|---|---|---|---|---|\n"
+    let mut text = "| account | `roles` | `plan --preflight` | `plan` | `provision` | replies by | a message and its reply | `provision` again | `status` | `teardown` | left | first words of an error |\n\
+                    |---|---|---|---|---|---|---|---|---|---|---|---|\n"
         .to_owned();
     for visit in visits {
         let code = |command: &str| visit.code(command).map_or("-".to_owned(), |code| code.to_string());
@@ -42,6 +42,8 @@ fn outcomes(visits: &[Visit]) -> String {
         };
         let cells = [
             format!("`{}`", visit.name),
+            code("roles"),
+            code("preflight"),
             code("plan"),
             code("provision"),
             reply(visit),

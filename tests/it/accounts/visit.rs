@@ -66,6 +66,8 @@ impl Visit {
             left: Vec::new(),
             calls: Vec::new(),
         };
+        visit.run(&tool, "roles", &["roles"]);
+        visit.run(&tool, "preflight", &["plan", "--preflight"]);
         visit.run(&tool, "plan", &["plan"]);
         visit.run(&tool, "provision", &["provision"]);
         if visit.code("provision") == Some(0) {
