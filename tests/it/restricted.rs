@@ -74,6 +74,17 @@ fn a_table_without_any_mark_is_not_deleted() {
     assert_eq!(sandbox.leftovers(), ["WebSocketConnections"]);
 }
 
+/// A role that works by the table's resource policy alone is of no use where that may not be set: the table is not made.
+#[test]
+fn a_weak_role_without_the_table_s_policy_is_no_stack() {
+    let mut sandbox = denying(&["dynamodb:PutResourcePolicy"]);
+    sandbox.config.existing_role = Some(WEAK_ROLE.to_owned());
+    let error = sandbox.try_provision().expect_err("no stack");
+    let told = format!("{error:?} {:?}", sandbox.heard.notes());
+    assert!(told.contains("dynamodb:PutResourcePolicy") && told.contains("dynamodb:PutItem, GetItem"), "{told}");
+    assert!(!sandbox.leftovers().contains(&sandbox.config.table), "{:?}", sandbox.leftovers());
+}
+
 /// What cannot be read is not taken for a difference.
 #[test]
 fn denied_reads_are_unknown_and_no_difference() {

@@ -38,10 +38,14 @@ fn table(scope: Scope<'_>) -> Vec<Need> {
             .needed("puts the table's index and billing right", "a table that differs cannot be put right"),
         row(Group::Table, Provision, "dynamodb:UpdateTimeToLive", &["UpdateTimeToLive"])
             .optional("lets items of closed connections expire", "items of connections that were cut off stay for ever"),
-        row(Group::TablePolicy, Provision, "dynamodb:PutResourcePolicy", &["CreateTable", "PutResourcePolicy"]).optional(
-            "lets the execution role, and nobody else, work with the table's items",
-            "the execution role needs its own permissions on the table",
-        ),
+        {
+            let row = row(Group::TablePolicy, Provision, "dynamodb:PutResourcePolicy", &["CreateTable", "PutResourcePolicy"]);
+            let why = "lets the execution role, and nobody else, work with the table's items";
+            match scope.table_policy {
+                true => row.needed(why, "every handshake gets 500: the execution role may not do dynamodb:PutItem, GetItem and DeleteItem on the table by itself"),
+                false => row.optional(why, "the execution role needs its own permissions on the table"),
+            }
+        },
         row(Group::TableTags, Provision, "dynamodb:TagResource", &["CreateTable", "TagResource"])
             .optional("marks the table as this stack's", "the table has no tags; its resource policy marks it"),
         row(Group::Table, Teardown, "dynamodb:DeleteTable", &["DeleteTable"]).needed("deletes the table", "the table cannot be deleted"),

@@ -13,6 +13,7 @@ pub(crate) use handler::execution_role;
 
 use super::desired::Desired;
 use super::observed::{Observed, Place};
+use super::roles;
 
 /// One permission, what it is for, and what is missing without it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,12 +120,15 @@ pub(crate) struct Scope<'a> {
     pub(crate) role: Option<&'a str>,
     /// Id of the API; `None`: not made yet.
     pub(crate) api: Option<&'a str>,
+    /// Whether the role is known to need the table's resource policy.
+    pub(crate) table_policy: bool,
 }
 
 impl<'a> Scope<'a> {
     /// The scope of an account as it was read. `role`: its ARN, as far as it is known.
     pub(crate) fn of(want: &'a Desired, seen: &'a Observed, role: Option<&'a str>) -> Self {
-        Self { want, place: &seen.place, caller: None, role, api: seen.api().map(|api| api.id.as_str()) }
+        let table_policy = roles::judged(want, seen).is_some_and(roles::Judged::needs_table_policy);
+        Self { want, place: &seen.place, caller: None, role, api: seen.api().map(|api| api.id.as_str()), table_policy }
     }
 
     /// The API's id, or what stands for it in a policy.

@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::{
 use serde_json::Value;
 
 use super::expiry::{self, UPDATE_TIME_TO_LIVE};
-use super::{Live, Spec, changes, policy, wanted_policy};
+use super::{Live, Spec, changes, left_to_ask, policy, wanted_policy};
 use crate::contract::{SESSION_INDEX, item};
 use crate::provision::answer::{Answer, TAGGING, unanswered};
 use crate::provision::error::{AwsError, Cause};
@@ -18,6 +18,7 @@ use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::ownership::{Owner, Part, TAG_FIELD, Tags};
 use crate::provision::plan::ApiCall;
 use crate::provision::resource::{Context, Kind};
+use crate::provision::roles;
 use crate::provision::wait::{Probe, retry, until, until_gone};
 
 pub(crate) const DESCRIBE_TABLE: ApiCall = ApiCall { name: "DescribeTable", iam: "dynamodb:DescribeTable" };
@@ -170,8 +171,11 @@ pub(crate) async fn create(cx: &Context<'_>, seen: Rc<Observed>) -> Result<Slot,
                 tags.clear();
             }
             Err(error) if with_policy && error.denies(&["ResourcePolicy"]) => {
-                let text =
-                    format!("the table gets no resource policy, so that the role needs its own permissions on it ({})", error.words());
+                let text = format!("the table gets no resource policy: {} ({})", left_to_ask(&cx.want, &seen), error.words());
+                if roles::judged(&cx.want, &seen).is_some_and(roles::Judged::needs_table_policy) {
+                    cx.note(text);
+                    return Err(error);
+                }
                 cx.without(Part::TablePolicy, text);
                 with_policy = false;
             }
@@ -289,7 +293,7 @@ async fn repair(cx: &Context<'_>, seen: &Observed) -> Result<Slot, AwsError> {
         put_tags(cx, &live.arn, &cx.want.tags_of(live.adopted(&cx.want.stack))).await?;
     }
     if let Some(document) = wanted_policy(&cx.want, seen).filter(|_| has("resource_policy")) {
-        put_policy(cx, &live.arn, &document).await?;
+        put_policy(cx, seen, &live.arn, &document).await?;
     }
     if has("billing_mode") {
         let call = cx.clients.dynamodb.update_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
@@ -331,13 +335,16 @@ async fn add_index(cx: &Context<'_>, arn: &str) -> Result<(), AwsError> {
     Ok(())
 }
 
-async fn put_policy(cx: &Context<'_>, arn: &str, document: &Value) -> Result<(), AwsError> {
+async fn put_policy(cx: &Context<'_>, seen: &Observed, arn: &str, document: &Value) -> Result<(), AwsError> {
     let call = cx.clients.dynamodb.put_resource_policy().resource_arn(arn).policy(document.to_string());
     let watch = cx.watch(Kind::Table, &cx.want.table, PUT_RESOURCE_POLICY, 60);
     match retry(watch, async || call.clone().send().await.explain(PUT_RESOURCE_POLICY, arn)).await {
         Err(error) if matches!(error.cause, Cause::Denied { .. }) => {
-            let text =
-                format!("the table's resource policy stays as it is, so that the role needs its own permissions on it ({})", error.words());
+            let text = format!("the table's resource policy stays as it is: {} ({})", left_to_ask(&cx.want, seen), error.words());
+            if roles::judged(&cx.want, seen).is_some_and(roles::Judged::needs_table_policy) {
+                cx.note(text);
+                return Err(error);
+            }
             cx.without(Part::TablePolicy, text);
             Ok(())
         }

@@ -14,7 +14,7 @@ use crate::provision::error::AwsError;
 use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::outputs::ResourceStatus;
 use crate::provision::ownership::{Owner, Part, TAG_FIELD, Tags, is_adopted, owner, tag_changes};
-use crate::provision::permissions::{Scope, execution_role};
+use crate::provision::permissions::{Group, Scope, execution_role};
 use crate::provision::plan::{Action, ApiCall, FieldChange};
 use crate::provision::resource::{Context, Field, Kind, Resource, Seen, Verdict, differences, told_adopted};
 use crate::provision::roles;
@@ -109,6 +109,28 @@ pub(crate) fn wanted_policy(want: &Desired, seen: &Observed) -> Option<Value> {
         Some(live) => policy::adopted_document(&want.stack, &role, &needs, &live.others()),
         None => policy::document(&want.stack, &role, &needs),
     })
+}
+
+/// What an administrator is asked for where the policy may not be put on the table. One of the two is enough.
+fn left_to_ask(want: &Desired, seen: &Observed) -> String {
+    let role = roles::arn(want, seen).unwrap_or_default();
+    let needs = execution_role(Scope::of(want, seen, Some(&role)));
+    let mut asks: Vec<(&str, Vec<&str>)> = Vec::new();
+    for need in needs.iter().filter(|need| need.group == Group::Items) {
+        for resource in &need.resources {
+            match asks.iter_mut().find(|(on, _)| on == resource) {
+                Some((_, actions)) => actions.push(need.action),
+                None => asks.push((resource, vec![need.action])),
+            }
+        }
+    }
+    let asks: Vec<String> = asks.iter().map(|(on, actions)| format!("{} on {on}", roles::together(actions))).collect();
+    let table = seen.place.table(&want.table);
+    format!(
+        "where the role {role} is not allowed {} already, either that is left to ask for, or {} on {table} for who runs wsfix",
+        asks.join(" and "),
+        calls::PUT_RESOURCE_POLICY.iam
+    )
 }
 
 /// Reads a table of any name.
