@@ -120,3 +120,84 @@ fn names_that_are_not_there_are_told_with_those_that_are() {
     exit 3
     ");
 }
+
+/// Roles of many shapes, and what becomes of each.
+const SHAPES: &[(&str, &str, &str)] = &[
+    ("everything", "[{Effect: Allow, Action: '*', Resource: '*'}]", "fit"),
+    ("all-but-iam", "[{Effect: Allow, NotAction: 'iam:*', Resource: '*'}]", "fit"),
+    ("services", "[{Effect: Allow, Action: ['dynamodb:*', 'execute-api:Manage*', 'logs:*'], Resource: '*'}]", "fit"),
+    ("this-region", "[{Effect: Allow, Action: '*', Resource: '*', Condition: {StringEquals: {'aws:RequestedRegion': us-east-1}}}]", "fit"),
+    (
+        "other-region",
+        "[{Effect: Allow, Action: '*', Resource: '*', Condition: {StringEquals: {'aws:RequestedRegion': eu-west-1}}}]",
+        "fit with help",
+    ),
+    (
+        "this-function",
+        "[{Effect: Allow, Action: '*', Resource: '*', Condition: {ArnLike: {'lambda:SourceFunctionArn': 'arn:aws:lambda:*:*:function:websocket-*'}}}]",
+        "fit",
+    ),
+    ("some-address", "[{Effect: Allow, Action: '*', Resource: '*', Condition: {IpAddress: {'aws:SourceIp': 10.0.0.0/8}}}]", "unknown"),
+    (
+        "no-index",
+        "[{Effect: Allow, Action: 'dynamodb:*', Resource: '*/WebSocketConnections'}, {Effect: Allow, Action: ['execute-api:*', 'logs:*'], Resource: '*'}]",
+        "fit with help",
+    ),
+    ("all-but-table", "[{Effect: Allow, Action: '*', NotResource: '*/WebSocketConnections'}]", "fit with help"),
+    ("denies-items", "[{Effect: Allow, Action: '*', Resource: '*'}, {Effect: Deny, Action: 'dynamodb:Delete*', Resource: '*'}]", "not fit"),
+    (
+        "denies-all-else",
+        "[{Effect: Allow, Action: '*', Resource: '*'}, {Effect: Deny, NotAction: ['logs:*', 'dynamodb:*'], Resource: '*'}]",
+        "fit with help",
+    ),
+    ("denies-logs", "[{Effect: Allow, Action: '*', Resource: '*'}, {Effect: Deny, Action: 'logs:*', Resource: '*'}]", "fit"),
+    ("bounded", "[{Effect: Allow, Action: '*', Resource: '*'}]", "not fit"),
+];
+
+/// Each shape as [`SHAPES`] says, by simulation and, where that is denied, by reading.
+#[test]
+fn roles_of_many_shapes() {
+    for denied in ["iam:CreateRole", "iam:SimulatePrincipalPolicy"] {
+        let mut text = format!(
+            "account: '111122223333'\nusers:\n- name: dev\n  access_key_id: AKIAWSFIXLOCALDEV001\n  secret_access_key: wsfix-local-secret\n  inline_policies:\n    \
+             all: {{Version: '2012-10-17', Statement: [{{Effect: Allow, Action: '*', Resource: '*'}}, {{Effect: Deny, Action: '{denied}', Resource: '*'}}]}}\n\
+             policies:\n  Logs: {{Version: '2012-10-17', Statement: [{{Effect: Allow, Action: 'logs:*', Resource: '*'}}]}}\nroles:\n"
+        );
+        for (name, statements, _) in SHAPES {
+            let boundary = if *name == "bounded" { "  permissions_boundary: Logs\n" } else { "" };
+            text += &format!(
+                "- name: {name}\n{boundary}  trust: {{Version: '2012-10-17', Statement: [{{Effect: Allow, Principal: {{Service: lambda.amazonaws.com}}, Action: 'sts:AssumeRole'}}]}}\n  \
+                 inline_policies:\n    own: {{Version: '2012-10-17', Statement: {statements}}}\n"
+            );
+        }
+        let account = Account::parse(&text, "shapes").unwrap_or_else(|error| panic!("{error}\n{text}"));
+        let cloud = Cloud::start(Options { account, ..Options::default() }).expect("a cloud");
+        let ended = Tool::of(&cloud).run(&["roles", "--all", "--output", "json"]);
+        let document: serde_json::Value = serde_json::from_str(&ended.out).unwrap_or_else(|error| panic!("{error}: {}", show(&ended)));
+        let roles = document["result"]["roles"].as_array().expect("roles");
+        for (name, _, fitness) in SHAPES {
+            let role = roles.iter().find(|role| role["name"] == *name).unwrap_or_else(|| panic!("{name} is not listed"));
+            assert_eq!(role["fitness"], *fitness, "{name}, {denied} denied: {role:#}");
+        }
+    }
+}
+
+/// A role that is named is judged as far as it can be, whatever is denied.
+#[test]
+fn what_cannot_be_read_is_unknown_and_stops_nothing() {
+    let one = "lambda_basic_execution";
+    let denied = "iam:SimulatePrincipalPolicy is denied; iam:ListAttachedRolePolicies is denied";
+    let cases: &[(&str, &[&str], &[&str])] = &[
+        ("list-roles-denied", &["roles"], &["the account's roles cannot be listed", "iam:ListRoles", "wsfix roles NAME", "exit 1"]),
+        ("list-roles-denied", &["roles", one], &["fit with help", "exit 0"]),
+        ("get-role-denied", &["roles", one], &["fit with help", "lambda.amazonaws.com may assume it", "exit 0"]),
+        ("iam-denied", &["roles", one], &["`: unknown", "its trust policy cannot be read", denied, "exit 0"]),
+        ("bounded-role", &["roles", "bounded-handler"], &["not fit", "let the permissions boundary allow dynamodb:PutItem", "exit 3"]),
+    ];
+    for (account, arguments, words) in cases {
+        let told = said(account, arguments);
+        for word in *words {
+            assert!(told.contains(word), "{account}: `{word}` is missing in\n{told}");
+        }
+    }
+}

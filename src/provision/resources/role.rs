@@ -31,7 +31,10 @@ impl Resource for Role {
         Box::pin(async {
             Ok(Slot::Role(match &cx.want.role {
                 Some(named) => Found::optional(get(cx, named).await)?,
-                None => Found::of(roles::list(&cx.clients).await.map(|roles| Live { roles, similar: Vec::new() }))?,
+                None => match roles::known(roles::list(&cx.clients).await)? {
+                    Ok(roles) => Found::Present(Live { roles, similar: Vec::new() }),
+                    Err(why) => Found::Unknown(why),
+                },
             }))
         })
     }
