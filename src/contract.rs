@@ -6,10 +6,20 @@ pub mod env {
     pub const TABLE_NAME: &str = "TABLE_NAME";
     /// The backend's base URL. The name is kept for hosts other than App Runner too.
     pub const APP_RUNNER_URL: &str = "APP_RUNNER_URL";
-    /// The shared secret that signs tokens (HS256).
+    /// The algorithm that tokens are signed with; a token never chooses.
+    pub const JWT_ALGORITHM: &str = "WSFIX_JWT_ALGORITHM";
+    /// The shared secret that signs tokens (HS256 and its kin); two as a JSON list while it is changed.
     pub const JWT_SECRET: &str = "JWT_SECRET";
-    /// Where the secret is kept instead: `ssm:NAME` or `secretsmanager:ID`.
+    /// Where the secret is kept instead: `ssm:NAME`, `secretsmanager:ID` or `secretsmanager:ID#MEMBER`.
     pub const JWT_SECRET_REF: &str = "JWT_SECRET_REF";
+    /// The public keys that tokens are checked with, as JSON: one key, or a set.
+    pub const JWKS: &str = "WSFIX_JWKS";
+    /// Where the issuer publishes them.
+    pub const JWKS_URL: &str = "WSFIX_JWKS_URL";
+    /// The key of tickets; one or two, separated by a comma (rotation).
+    pub const TICKET_KEY: &str = "WSFIX_TICKET_KEY";
+    /// Where the key of tickets is kept instead, as [`JWT_SECRET_REF`].
+    pub const TICKET_KEY_REF: &str = "WSFIX_TICKET_KEY_REF";
     /// The API's host: `{apiId}.execute-api.{region}.{suffix}`.
     pub const DOMAIN_NAME: &str = "DOMAIN_NAME";
     /// The stage's name.
@@ -26,9 +36,15 @@ pub mod env {
     pub const ISSUER: &str = "WSFIX_ISSUER";
     /// The `aud` that a token must have (one of its values).
     pub const AUDIENCE: &str = "WSFIX_AUDIENCE";
+    /// Claims that a token must have, as a JSON object of texts.
+    pub const CLAIMS: &str = "WSFIX_CLAIMS";
+    /// Seconds that a token counts after it was issued (`iat`); unset: until it expires.
+    pub const MAX_TOKEN_AGE_SECONDS: &str = "WSFIX_MAX_TOKEN_AGE_SECONDS";
+    /// `true`: a token counts once, by its `jti`.
+    pub const SINGLE_USE: &str = "WSFIX_SINGLE_USE";
     /// Seconds that clocks may differ, 0 to 300.
     pub const LEEWAY_SECONDS: &str = "WSFIX_LEEWAY_SECONDS";
-    /// Where a token may come from: `query`, `subprotocol`, separated by a comma.
+    /// Where a token may come from: `query`, `subprotocol`, `ticket`, separated by a comma.
     pub const TOKEN_FROM: &str = "WSFIX_TOKEN_FROM";
     /// `Origin`s that may connect, separated by a comma; unset: any.
     pub const ALLOWED_ORIGINS: &str = "WSFIX_ALLOWED_ORIGINS";
@@ -50,6 +66,8 @@ pub mod env {
 
 /// What the handler takes for a variable that is not there.
 pub mod default {
+    /// [`super::env::JWT_ALGORITHM`]
+    pub const JWT_ALGORITHM: &str = "HS256";
     /// [`super::env::LEEWAY_SECONDS`]
     pub const LEEWAY_SECONDS: u32 = 30;
     /// [`super::env::BACKEND_TIMEOUT_SECONDS`]
@@ -88,6 +106,8 @@ pub mod item {
     pub const PART_DATA: &str = "partData";
     /// In an item that is one part of a client's message: how many there are.
     pub const PART_COUNT: &str = "partCount";
+    /// The connection that used up a ticket or a token; only in items that stand for those.
+    pub const USED_BY: &str = "usedBy";
 }
 
 /// The index on [`item::SESSION_ID`].
@@ -125,6 +145,8 @@ pub mod frame {
 pub mod query {
     /// The token.
     pub const TOKEN: &str = "token";
+    /// The ticket.
+    pub const TICKET: &str = "ticket";
     /// The session that the client asks for.
     pub const SESSION_ID: &str = "sessionId";
     /// `1`: large messages travel in parts.
@@ -135,6 +157,12 @@ pub mod query {
 
 /// The sub-protocol that says: the next one in the list is the token.
 pub const TOKEN_SUBPROTOCOL: &str = "wsfix.jwt";
+
+/// The sub-protocol that says: the next one in the list is the ticket.
+pub const TICKET_SUBPROTOCOL: &str = "wsfix.ticket";
+
+/// How every ticket begins.
+pub const TICKET_LEAD: &str = "wst1.";
 
 /// Tag keys and the marker in descriptions: what proves that a resource is ours.
 pub mod ownership {

@@ -6,11 +6,12 @@
 //! |---|---|---|
 //! | [`contract`] | names that the tool and the handler share | nothing |
 //! | [`secret`] | a value that cannot be printed | nothing |
+//! | [`jose`] | keys, algorithms and signatures of tokens | nothing |
 //! | [`policy`] | IAM policy documents and who they let do what | nothing |
-//! | [`config`] | file, flags and environment into a valid `Config` | contract, secret |
-//! | [`provision`] | makes one AWS account match a `Config` | config, policy, contract, secret |
-//! | [`handler`] | one WebSocket event in, one response out | contract, secret |
-//! | [`verify`] | speaks WebSocket to any URL | contract, secret |
+//! | [`config`] | file, flags and environment into a valid `Config` | jose, contract, secret |
+//! | [`provision`] | makes one AWS account match a `Config` | config, policy, jose, contract, secret |
+//! | [`handler`] | one WebSocket event in, one response out | jose, contract, secret |
+//! | [`verify`] | speaks WebSocket to any URL | jose, contract, secret |
 //! | [`local`] | the local cloud: AWS as wsfix needs it, on loopback | policy, contract, secret |
 //! | [`cli`] | flags in, words out | config, provision, verify, local, contract, secret |
 
@@ -23,6 +24,8 @@ pub mod cli;
 pub mod config;
 #[cfg(feature = "handler")]
 pub mod handler;
+#[cfg(any(feature = "cli", feature = "handler"))]
+pub mod jose;
 #[cfg(feature = "cli")]
 pub mod local;
 #[cfg(feature = "cli")]

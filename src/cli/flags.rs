@@ -153,9 +153,29 @@ pub(crate) struct Wanted {
 #[derive(Args, Default)]
 #[command(next_help_heading = "Who may connect")]
 pub(crate) struct Access {
-    /// Where the key that signs tokens is: env:NAME, file:PATH, - (standard input), ssm:NAME or secretsmanager:ID
+    /// Where the key that signs tokens is: env:NAME, file:PATH, - (standard input), ssm:NAME or secretsmanager:ID[#MEMBER]
     #[arg(long, value_name = "SOURCE", allow_hyphen_values = true)]
     jwt_secret: Option<String>,
+
+    /// The algorithm of tokens: HS256 with a secret; with public keys it must be named, such as RS256 or ES256
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
+    jwt_algorithm: Option<String>,
+
+    /// Where the public key that tokens are checked with is, in PEM form: env:NAME, file:PATH or - (standard input)
+    #[arg(long, value_name = "SOURCE", allow_hyphen_values = true, hide_short_help = true)]
+    jwt_public_key: Option<String>,
+
+    /// Where the JWK Set that tokens are checked with is: env:NAME, file:PATH or - (standard input)
+    #[arg(long, value_name = "SOURCE", allow_hyphen_values = true, hide_short_help = true)]
+    jwks: Option<String>,
+
+    /// Where the issuer publishes its JWK Set
+    #[arg(long, value_name = "URL", hide_short_help = true)]
+    jwks_url: Option<String>,
+
+    /// Reads the issuer's JWK Set now, so that the handler does not have to
+    #[arg(long, hide_short_help = true)]
+    jwks_pin: bool,
 
     /// Where the key that signs requests to the backend is: env:NAME, file:PATH or - (standard input)
     #[arg(long, value_name = "SOURCE", allow_hyphen_values = true)]
@@ -177,7 +197,19 @@ pub(crate) struct Access {
     #[arg(long, value_name = "SECONDS", hide_short_help = true)]
     leeway: Option<String>,
 
-    /// Where a token may come from: query or subprotocol; can be repeated
+    /// How long a token counts after it was issued (`iat`) [default: until it expires]
+    #[arg(long, value_name = "SECONDS", hide_short_help = true)]
+    max_token_age: Option<String>,
+
+    /// A token counts once, by its `jti`
+    #[arg(long, hide_short_help = true)]
+    single_use: bool,
+
+    /// Where the key of tickets is, with `--token-from ticket`: as `--jwt-secret`
+    #[arg(long, value_name = "SOURCE", allow_hyphen_values = true, hide_short_help = true)]
+    ticket_key: Option<String>,
+
+    /// Where a token may come from: query, subprotocol or ticket; can be repeated
     #[arg(long, value_name = "PLACE", hide_short_help = true)]
     token_from: Vec<String>,
 
@@ -259,22 +291,38 @@ impl Access {
     pub(crate) fn write(&self, settings: &mut Settings) {
         let Self {
             jwt_secret,
+            jwt_algorithm,
+            jwt_public_key,
+            jwks,
+            jwks_url,
+            jwks_pin,
             signing_key,
             session_claim,
             issuer,
             audience,
             leeway,
+            max_token_age,
+            single_use,
+            ticket_key,
             token_from,
             allowed_origin,
             require_origin,
             session_cache,
         } = self;
         settings.jwt_secret.clone_from(jwt_secret);
+        settings.jwt_algorithm.clone_from(jwt_algorithm);
+        settings.jwt_public_key.clone_from(jwt_public_key);
+        settings.jwks.clone_from(jwks);
+        settings.jwks_url.clone_from(jwks_url);
+        settings.jwks_pin = jwks_pin.then_some(true);
         settings.signing_key.clone_from(signing_key);
         settings.session_claim.clone_from(session_claim);
         settings.issuer.clone_from(issuer);
         settings.audience.clone_from(audience);
         settings.leeway_seconds.clone_from(leeway);
+        settings.max_age_seconds.clone_from(max_token_age);
+        settings.single_use = single_use.then_some(true);
+        settings.ticket_key.clone_from(ticket_key);
         settings.token_from = given(token_from);
         settings.allowed_origins = given(allowed_origin);
         settings.require_origin = require_origin.then_some(true);
@@ -323,13 +371,15 @@ mod tests {
         assert_eq!(nothing, format!("{:?}", Settings::default()));
         let flags = "region profile endpoint-url stack table function-name api-name stage architecture handler existing-role backend-url \
                      backend-timeout reply route route-selection-expression memory timeout log-retention access-logs tag jwt-secret signing-key session-claim \
-                     issuer audience leeway token-from allowed-origin session-cache";
+                     issuer audience leeway token-from allowed-origin session-cache jwt-algorithm jwt-public-key jwks jwks-url max-token-age ticket-key";
         for flag in flags.split_whitespace() {
             let told = format!("{:?}", settings(&[&format!("--{flag}"), "a-value"]));
             assert_eq!(told.matches("a-value").count(), 1, "{flag}: {told}");
             assert_eq!(told.matches("None").count() + 1 - usize::from(flag == "tag"), nothing.matches("None").count(), "{flag}: {told}");
         }
         assert_eq!(settings(&["--require-origin"]).require_origin, Some(true));
+        assert_eq!(settings(&["--jwks-pin"]).jwks_pin, Some(true));
+        assert_eq!(settings(&["--single-use"]).single_use, Some(true));
     }
 
     #[test]

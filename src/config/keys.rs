@@ -11,7 +11,7 @@ pub(super) enum Kind {
     List,
     /// A mapping with keys of the person's own.
     Map,
-    /// Where a secret is, never the secret itself.
+    /// Where a key is, secret or public, never the key itself.
     Secret,
 }
 
@@ -64,13 +64,22 @@ pub(super) static KEYS: &[Key] = &[
     key("api.throttle.message.rate", Kind::Scalar, &["WSFIX_API_THROTTLE_MESSAGE_RATE"], None),
     key("api.throttle.message.burst", Kind::Scalar, &["WSFIX_API_THROTTLE_MESSAGE_BURST"], None),
     key("jwt", Kind::Group, &[], None),
+    key("jwt.algorithm", Kind::Scalar, &["WSFIX_JWT_ALGORITHM"], Some("--jwt-algorithm")),
     key("jwt.secret", Kind::Secret, &["JWT_SECRET"], Some("--jwt-secret")),
+    key("jwt.public_key", Kind::Secret, &["WSFIX_JWT_PUBLIC_KEY"], Some("--jwt-public-key")),
+    key("jwt.jwks", Kind::Secret, &["WSFIX_JWT_JWKS"], Some("--jwks")),
+    key("jwt.jwks_url", Kind::Scalar, &["WSFIX_JWT_JWKS_URL"], Some("--jwks-url")),
+    key("jwt.jwks_pin", Kind::Scalar, &["WSFIX_JWT_JWKS_PIN"], Some("--jwks-pin")),
     key("jwt.session_claim", Kind::Scalar, &["WSFIX_JWT_SESSION_CLAIM"], Some("--session-claim")),
     key("jwt.issuer", Kind::Scalar, &["WSFIX_JWT_ISSUER"], Some("--issuer")),
     key("jwt.audience", Kind::Scalar, &["WSFIX_JWT_AUDIENCE"], Some("--audience")),
+    key("jwt.claims", Kind::Map, &[], None),
     key("jwt.leeway_seconds", Kind::Scalar, &["WSFIX_JWT_LEEWAY_SECONDS"], Some("--leeway")),
+    key("jwt.max_age_seconds", Kind::Scalar, &["WSFIX_JWT_MAX_AGE_SECONDS"], Some("--max-token-age")),
+    key("jwt.single_use", Kind::Scalar, &["WSFIX_JWT_SINGLE_USE"], Some("--single-use")),
     key("jwt.enforce_expiry", Kind::Scalar, &["WSFIX_JWT_ENFORCE_EXPIRY"], None),
     key("jwt.token_from", Kind::List, &["WSFIX_JWT_TOKEN_FROM"], Some("--token-from")),
+    key("jwt.ticket_key", Kind::Secret, &["WSFIX_TICKET_KEY"], Some("--ticket-key")),
     key("signing_key", Kind::Secret, &["WSFIX_SIGNING_KEY"], Some("--signing-key")),
     key("allowed_origins", Kind::List, &["WSFIX_ALLOWED_ORIGINS"], Some("--allowed-origin")),
     key("require_origin", Kind::Scalar, &["WSFIX_REQUIRE_ORIGIN"], Some("--require-origin")),

@@ -8,8 +8,8 @@ use super::file::{self, File};
 use super::reader::{Found, Given, Reader, shown};
 use super::secrets::{self, Fetch};
 use super::sources::{DEFAULT_FILE, Purpose, Settings, Sources};
-use super::{AccessLogs, Api, Architecture, Config, Connection, Function, Jwt, Reply, Throttle, TokenFrom};
-use super::{names, tags, urls, variables};
+use super::{AccessLogs, Api, Architecture, Config, Connection, Function, Reply, Throttle};
+use super::{jwt, names, tags, urls, variables};
 use crate::contract::default;
 
 /// What CloudWatch Logs accepts (`PutRetentionPolicy`).
@@ -85,10 +85,18 @@ fn given(flags: Settings) -> BTreeMap<&'static str, Given> {
         routes,
         stage,
         jwt_secret,
+        jwt_algorithm,
+        jwt_public_key,
+        jwks,
+        jwks_url,
+        jwks_pin,
         session_claim,
         issuer,
         audience,
         leeway_seconds,
+        max_age_seconds,
+        single_use,
+        ticket_key,
         token_from,
         signing_key,
         allowed_origins,
@@ -117,10 +125,18 @@ fn given(flags: Settings) -> BTreeMap<&'static str, Given> {
         ("api.route_selection_expression", route_selection_expression),
         ("api.stage", stage),
         ("jwt.secret", jwt_secret),
+        ("jwt.algorithm", jwt_algorithm),
+        ("jwt.public_key", jwt_public_key),
+        ("jwt.jwks", jwks),
+        ("jwt.jwks_url", jwks_url),
+        ("jwt.jwks_pin", jwks_pin.map(|pin| pin.to_string())),
         ("jwt.session_claim", session_claim),
         ("jwt.issuer", issuer),
         ("jwt.audience", audience),
         ("jwt.leeway_seconds", leeway_seconds),
+        ("jwt.max_age_seconds", max_age_seconds),
+        ("jwt.single_use", single_use.map(|once| once.to_string())),
+        ("jwt.ticket_key", ticket_key),
         ("signing_key", signing_key),
         ("require_origin", require_origin.map(|required| required.to_string())),
         ("session_cache_seconds", session_cache_seconds),
@@ -155,8 +171,8 @@ fn config(reader: &mut Reader<'_>, fetch: &mut Fetch<'_>) -> Config {
     );
     let backend_url = backend_url(reader, connection.endpoint_url.is_some());
     let backend_timeout_seconds = backend_timeout(reader, function.timeout_seconds);
-    let jwt = jwt(reader, fetch);
-    let signing_key = secrets::signing_key(reader, fetch, jwt.secret.as_ref());
+    let jwt = jwt::read(reader, fetch);
+    let signing_key = secrets::signing_key(reader, fetch, &jwt);
     let allowed_origins = origins(reader);
     let require_origin = reader.boolean("require_origin").unwrap_or(false);
     let session_cache_seconds = reader.integer("session_cache_seconds", 0..=900, "").map_or(0, |found| whole(found.value));
@@ -190,7 +206,7 @@ fn config(reader: &mut Reader<'_>, fetch: &mut Fetch<'_>) -> Config {
 }
 
 /// A number that was checked to be small and not negative.
-fn whole<T: TryFrom<i64> + Default>(number: i64) -> T {
+pub(super) fn whole<T: TryFrom<i64> + Default>(number: i64) -> T {
     T::try_from(number).unwrap_or_default()
 }
 
@@ -221,7 +237,7 @@ fn connection(reader: &mut Reader<'_>) -> Connection {
     Connection { region: region.map(|found| found.value), profile, endpoint_url, keys: None }
 }
 
-fn url(reader: &mut Reader<'_>, path: &str, check: fn(&str) -> Result<String, (&'static str, String)>) -> Option<Found<String>> {
+pub(super) fn url(reader: &mut Reader<'_>, path: &str, check: fn(&str) -> Result<String, (&'static str, String)>) -> Option<Found<String>> {
     let found = reader.text(path)?;
     match check(&found.value) {
         Ok(value) => Some(Found { value, spot: found.spot }),
@@ -343,56 +359,6 @@ fn backend_timeout(reader: &mut Reader<'_>, function_seconds: i32) -> u32 {
         reader.wrong(&found.spot, what, format!("write at most {}, or raise `function.timeout_seconds` (at most 28)", limit - 1));
     }
     whole(found.value)
-}
-
-fn jwt(reader: &mut Reader<'_>, fetch: &mut Fetch<'_>) -> Jwt {
-    let before = reader.wrong.len();
-    let secret = secrets::jwt_secret(reader, fetch).map(|found| found.value);
-    if secret.is_none() && reader.purpose == Purpose::Provision && reader.wrong.len() == before {
-        let remedy = "set JWT_SECRET to the key that signs your tokens, or name its place: `--jwt-secret file:PATH`";
-        reader.wrong(&Spot::Nowhere, "the JWT secret is missing", remedy);
-    }
-    let mut plain = |path: &str| {
-        let found = reader.text(path)?;
-        if found.value.chars().any(char::is_control) {
-            reader.wrong(&found.spot, format!("`{path}` has a line break in it"), "write it on one line");
-        }
-        Some(found.value)
-    };
-    let (session_claim, issuer, audience) = (plain("jwt.session_claim"), plain("jwt.issuer"), plain("jwt.audience"));
-    let leeway = reader.integer("jwt.leeway_seconds", 0..=300, "");
-    Jwt {
-        secret,
-        session_claim,
-        issuer,
-        audience,
-        leeway_seconds: leeway.map_or(default::LEEWAY_SECONDS, |found| whole(found.value)),
-        enforce_expiry: reader.boolean("jwt.enforce_expiry").unwrap_or(true),
-        token_from: token_from(reader),
-    }
-}
-
-fn token_from(reader: &mut Reader<'_>) -> Vec<TokenFrom> {
-    let both = vec![TokenFrom::Query, TokenFrom::Subprotocol];
-    let before = reader.wrong.len();
-    let Some(list) = reader.list("jwt.token_from") else { return both };
-    let words = [("query", TokenFrom::Query), ("subprotocol", TokenFrom::Subprotocol)];
-    let mut from = Vec::new();
-    for found in &list {
-        let Some(one) = reader.one_of("jwt.token_from", found, &words, &[("sub-protocol", "subprotocol"), ("header", "subprotocol")])
-        else {
-            continue;
-        };
-        if from.contains(&one) {
-            reader.wrong(&found.spot, format!("`jwt.token_from` names {} twice", shown(&found.value)), "keep one of them");
-        } else {
-            from.push(one);
-        }
-    }
-    if list.is_empty() && reader.wrong.len() == before {
-        reader.wrong(&Spot::Nowhere, "`jwt.token_from` is empty: nobody could connect", "write `[query, subprotocol]`, or leave it out");
-    }
-    from
 }
 
 fn origins(reader: &mut Reader<'_>) -> Vec<String> {

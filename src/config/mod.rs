@@ -5,9 +5,11 @@
 mod error;
 mod expand;
 mod file;
+mod jwt;
 mod keys;
 mod load;
 mod names;
+mod pem;
 mod reader;
 mod secrets;
 mod sources;
@@ -27,6 +29,7 @@ pub use sources::{DEFAULT_FILE, Purpose, Settings, Sources, process_environment}
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+pub use crate::jose::Algorithm;
 use crate::secret::Secret;
 
 /// Everything that a command needs to know, checked.
@@ -184,23 +187,49 @@ pub enum AccessLogs {
     Off,
 }
 
-/// What a token must be.
+/// What a token must be, and where it comes from.
 #[derive(Clone, Debug)]
 pub struct Jwt {
-    /// The key that signs tokens. Needed by `provision` and `plan`.
+    /// The only algorithm that tokens may be signed with.
+    pub algorithm: Algorithm,
+    /// The shared secret that signs tokens. Needed by `provision` and `plan`, or [`Self::keys`], where tokens are accepted.
     pub secret: Option<SecretSource>,
+    /// The public keys that tokens are checked with; not beside [`Self::secret`].
+    pub keys: Option<PublicKeys>,
     /// The claim that must equal `sessionId`.
     pub session_claim: Option<String>,
     /// The `iss` that is required.
     pub issuer: Option<String>,
     /// The `aud` that is required.
     pub audience: Option<String>,
+    /// Claims that must be this text, or a list with it.
+    pub claims: BTreeMap<String, String>,
     /// Seconds that clocks may differ, 0 to 300.
     pub leeway_seconds: u32,
+    /// Seconds that a token counts after its `iat`; `None`: until it expires.
+    pub max_age_seconds: Option<u32>,
+    /// A token counts once, by its `jti`.
+    pub single_use: bool,
     /// A connection ends with its token: messages after `exp` are refused.
     pub enforce_expiry: bool,
     /// Where a token may come from; not empty.
     pub token_from: Vec<TokenFrom>,
+    /// The key of tickets, or two separated by a comma; where tickets are accepted.
+    pub ticket_key: Option<SecretSource>,
+}
+
+impl Jwt {
+    /// Whether tokens are accepted, and not tickets alone.
+    #[must_use]
+    pub fn accepts_tokens(&self) -> bool {
+        self.token_from.iter().any(|from| *from != TokenFrom::Ticket)
+    }
+
+    /// Whether tickets are accepted.
+    #[must_use]
+    pub fn accepts_tickets(&self) -> bool {
+        self.token_from.contains(&TokenFrom::Ticket)
+    }
 }
 
 /// Where a token may come from.
@@ -210,6 +239,22 @@ pub enum TokenFrom {
     Query,
     /// `Sec-WebSocket-Protocol: wsfix.jwt, <token>`
     Subprotocol,
+    /// A ticket instead of a token: `?ticket=`, or `Sec-WebSocket-Protocol: wsfix.ticket, <ticket>`
+    Ticket,
+}
+
+/// Public keys that tokens are checked with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PublicKeys {
+    /// As the handler reads them: one key or a set, as JSON with nothing but what is needed.
+    Given(String),
+    /// The issuer's set.
+    Issuer {
+        /// https, or http on loopback.
+        url: String,
+        /// Read when the stack is provisioned, and not by the handler.
+        pin: bool,
+    },
 }
 
 /// A secret, or where the handler finds it.
@@ -219,6 +264,11 @@ pub enum SecretSource {
     Value(Secret),
     /// `ssm:NAME`: read by the handler.
     Ssm(String),
-    /// `secretsmanager:ID`: read by the handler.
-    SecretsManager(String),
+    /// `secretsmanager:ID`, or `secretsmanager:ID#MEMBER`: read by the handler.
+    SecretsManager {
+        /// The secret's name or ARN.
+        id: String,
+        /// Which member of the JSON object that is stored there.
+        member: Option<String>,
+    },
 }

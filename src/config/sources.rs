@@ -89,8 +89,18 @@ pub struct Settings {
     pub routes: Option<Vec<String>>,
     /// `--stage NAME`
     pub stage: Option<String>,
-    /// `--jwt-secret SOURCE`: `env:NAME`, `file:PATH`, `-`, `ssm:NAME` or `secretsmanager:ID`, never the secret itself.
+    /// `--jwt-secret SOURCE`: `env:NAME`, `file:PATH`, `-`, `ssm:NAME` or `secretsmanager:ID[#MEMBER]`, never the secret itself.
     pub jwt_secret: Option<String>,
+    /// `--jwt-algorithm NAME`
+    pub jwt_algorithm: Option<String>,
+    /// `--jwt-public-key SOURCE`: `env:NAME`, `file:PATH` or `-`.
+    pub jwt_public_key: Option<String>,
+    /// `--jwks SOURCE`: `env:NAME`, `file:PATH` or `-`.
+    pub jwks: Option<String>,
+    /// `--jwks-url URL`
+    pub jwks_url: Option<String>,
+    /// `--jwks-pin`
+    pub jwks_pin: Option<bool>,
     /// `--session-claim NAME`
     pub session_claim: Option<String>,
     /// `--issuer TEXT`
@@ -99,7 +109,13 @@ pub struct Settings {
     pub audience: Option<String>,
     /// `--leeway SECONDS`
     pub leeway_seconds: Option<String>,
-    /// `--token-from query|subprotocol`, once for each.
+    /// `--max-token-age SECONDS`
+    pub max_age_seconds: Option<String>,
+    /// `--single-use`
+    pub single_use: Option<bool>,
+    /// `--ticket-key SOURCE`, as `--jwt-secret`.
+    pub ticket_key: Option<String>,
+    /// `--token-from query|subprotocol|ticket`, once for each.
     pub token_from: Option<Vec<String>>,
     /// `--signing-key SOURCE`: `env:NAME`, `file:PATH` or `-`.
     pub signing_key: Option<String>,

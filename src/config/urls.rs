@@ -27,6 +27,21 @@ pub(super) fn endpoint(text: &str) -> Result<String, Refused> {
     Ok(without_slash(&url))
 }
 
+/// Where an issuer publishes its keys.
+pub(super) fn issuer(text: &str) -> Result<String, Refused> {
+    const EXAMPLE: &str = "https://issuer.example/.well-known/jwks.json";
+    // A query is fine here: some issuers tell their applications apart by it.
+    let (address, query) = text.split_once('?').map_or((text, None), |(address, query)| (address, Some(query)));
+    let url = base(address, EXAMPLE)?;
+    if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback(&url)) {
+        return Err(("is no https URL: whoever is on the way could put in keys", format!("write it like {EXAMPLE}")));
+    }
+    if query.is_some_and(|query| query.contains('#') || query.chars().any(|c| c.is_whitespace() || c.is_control())) {
+        return Err(("has a fragment or a space", format!("write it like {EXAMPLE}")));
+    }
+    Ok(query.map_or_else(|| url.to_string(), |query| format!("{url}?{query}")))
+}
+
 fn base(text: &str, example: &str) -> Result<Url, Refused> {
     if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(("has a space or a line break in it", format!("write it like {example}")));

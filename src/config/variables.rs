@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::reader::{Found, Reader};
-use super::{Config, Reply, SecretSource, TokenFrom};
+use super::{Config, PublicKeys, Reply, SecretSource, TokenFrom};
 use crate::contract::{default, env, reply};
 use crate::secret::Secret;
 
@@ -109,6 +109,7 @@ pub fn of(config: &Config) -> BTreeMap<String, Variable> {
         variables.insert(name.to_owned(), Variable { value, public });
     };
     let from = config.jwt.token_from.iter().map(|from| word(*from)).collect::<Vec<_>>().join(",");
+    let algorithm = config.jwt.algorithm.name();
     let (timeout, leeway) = (config.backend_timeout_seconds, config.jwt.leeway_seconds);
     let shown = [
         (env::TABLE_NAME, Some(config.table.clone())),
@@ -121,6 +122,10 @@ pub fn of(config: &Config) -> BTreeMap<String, Variable> {
         (env::SESSION_CLAIM, config.jwt.session_claim.clone()),
         (env::ISSUER, config.jwt.issuer.clone()),
         (env::AUDIENCE, config.jwt.audience.clone()),
+        (env::JWT_ALGORITHM, (algorithm != default::JWT_ALGORITHM).then(|| algorithm.to_owned())),
+        (env::CLAIMS, (!config.jwt.claims.is_empty()).then(|| serde_json::json!(config.jwt.claims).to_string())),
+        (env::MAX_TOKEN_AGE_SECONDS, config.jwt.max_age_seconds.map(|seconds| seconds.to_string())),
+        (env::SINGLE_USE, config.jwt.single_use.then(|| "true".to_owned())),
         (env::ALLOWED_ORIGINS, (!config.allowed_origins.is_empty()).then(|| config.allowed_origins.join(","))),
         (env::REQUIRE_ORIGIN, config.require_origin.then(|| "true".to_owned())),
         (env::SESSION_CACHE_SECONDS, (config.session_cache_seconds > 0).then(|| config.session_cache_seconds.to_string())),
@@ -133,11 +138,24 @@ pub fn of(config: &Config) -> BTreeMap<String, Variable> {
             put(name, Secret::new(value), true);
         }
     }
-    match &config.jwt.secret {
-        Some(SecretSource::Value(secret)) => put(env::JWT_SECRET, secret.clone(), false),
-        Some(SecretSource::Ssm(name)) => put(env::JWT_SECRET_REF, Secret::new(format!("ssm:{name}")), true),
-        Some(SecretSource::SecretsManager(id)) => put(env::JWT_SECRET_REF, Secret::new(format!("secretsmanager:{id}")), true),
-        None => {}
+    let secrets =
+        [(&config.jwt.secret, env::JWT_SECRET, env::JWT_SECRET_REF), (&config.jwt.ticket_key, env::TICKET_KEY, env::TICKET_KEY_REF)];
+    for (secret, name, reference) in secrets {
+        match secret {
+            Some(SecretSource::Value(secret)) => put(name, secret.clone(), false),
+            Some(SecretSource::Ssm(parameter)) => put(reference, Secret::new(format!("ssm:{parameter}")), true),
+            Some(SecretSource::SecretsManager { id, member }) => {
+                let member = member.as_ref().map(|member| format!("#{member}")).unwrap_or_default();
+                put(reference, Secret::new(format!("secretsmanager:{id}{member}")), true);
+            }
+            None => {}
+        }
+    }
+    match &config.jwt.keys {
+        Some(PublicKeys::Given(keys)) => put(env::JWKS, Secret::new(keys), true),
+        Some(PublicKeys::Issuer { url, pin: false }) => put(env::JWKS_URL, Secret::new(url), true),
+        // What is pinned is not known before the issuer is asked.
+        Some(PublicKeys::Issuer { pin: true, .. }) | None => {}
     }
     if let Some(key) = &config.signing_key {
         put(env::SIGNING_KEY, key.clone(), false);
@@ -164,5 +182,6 @@ fn word(from: TokenFrom) -> &'static str {
     match from {
         TokenFrom::Query => "query",
         TokenFrom::Subprotocol => "subprotocol",
+        TokenFrom::Ticket => "ticket",
     }
 }

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::ticket::TicketError;
 use super::token::TokenError;
 
 /// Why a handshake is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
     #[error("the handshake is malformed: {0}")]
     Malformed(&'static str),
@@ -13,9 +14,13 @@ pub(crate) enum Refusal {
     NoToken,
     #[error(transparent)]
     Token(#[from] TokenError),
+    #[error(transparent)]
+    Ticket(#[from] TicketError),
+    #[error("the {0} has been used already")]
+    Used(&'static str),
     #[error("the origin is not allowed")]
     Origin,
-    #[error("the token is for another session")]
+    #[error("the token or ticket is for another session")]
     Session,
     #[error("our own fault: {0}")]
     Internal(&'static str),
@@ -23,10 +28,10 @@ pub(crate) enum Refusal {
 
 impl Refusal {
     /// The status that the client's handshake ends with.
-    pub(crate) fn status(self) -> u16 {
+    pub(crate) fn status(&self) -> u16 {
         match self {
             Self::Malformed(_) => 400,
-            Self::NoToken | Self::Token(_) => 401,
+            Self::NoToken | Self::Token(_) | Self::Ticket(_) | Self::Used(_) => 401,
             Self::Origin | Self::Session => 403,
             Self::Internal(_) => 500,
         }

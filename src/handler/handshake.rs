@@ -2,17 +2,16 @@
 
 use serde_json::{Value, json};
 
-use crate::contract::{TOKEN_SUBPROTOCOL, query};
+use crate::contract::query;
 
 use super::Call;
+use super::aws::AwsError;
 use super::connections::{self, New};
+use super::credential::{self, Credential, SUBPROTOCOL};
 use super::error::Refusal;
 use super::event::{Event, is_session_id};
-use super::settings::{Origins, TokenFrom};
-use super::{keys, reconnect, status, token};
-
-/// The header with the list of sub-protocols, and with the one that was chosen.
-const SUBPROTOCOL: &str = "Sec-WebSocket-Protocol";
+use super::settings::Origins;
+use super::{keys, once, reconnect, status};
 
 /// Answers a handshake: 200 once its connection is stored, and the status of the refusal otherwise.
 pub(super) async fn connect(cx: &Call<'_>, event: &Event, connection_id: &str) -> Value {
@@ -20,7 +19,7 @@ pub(super) async fn connect(cx: &Call<'_>, event: &Event, connection_id: &str) -
         Ok(session_id) => {
             cx.log().connected(connection_id, &session_id);
             // API Gateway chooses none of the offered sub-protocols itself, and browsers give up without an answer.
-            match chosen_subprotocol(&offered(event)) {
+            match credential::chosen_subprotocol(event) {
                 Some(name) => json!({ "statusCode": 200, "headers": { SUBPROTOCOL: name } }),
                 None => status(200),
             }
@@ -35,31 +34,25 @@ pub(super) async fn connect(cx: &Call<'_>, event: &Event, connection_id: &str) -
 async fn accept(cx: &Call<'_>, event: &Event, connection_id: &str) -> Result<String, Refusal> {
     let settings = cx.settings;
     check_origin(event, &settings.origins)?;
-    let text = find_token(event, settings.token_from)?;
-    let keys = keys::keys(cx).await.map_err(|error| {
-        cx.log().failed("the key of tokens", &error);
-        Refusal::Internal("the key of tokens cannot be read")
-    })?;
-    let claims = token::verify(&text, &keys, &settings.rules, cx.now())?;
-
-    let wanted = only(event.query(query::SESSION_ID)).map_err(|()| Refusal::Malformed("`sessionId` stands twice"))?;
-    if wanted.is_some_and(|session| !is_session_id(session)) {
-        return Err(Refusal::Malformed("`sessionId` has a wrong length or invisible characters"));
+    let wanted = credential::only(event.query(query::SESSION_ID)).map_err(|()| Refusal::Malformed("`sessionId` stands twice"))?;
+    let resume = credential::only(event.query(query::RESUME)).map_err(|()| Refusal::Malformed("`resume` stands twice"))?;
+    let admitted = admit(cx, &credential::find(event, settings.token_from)?, wanted).await?;
+    if let Some((kind, name, until)) = &admitted.once {
+        let claimed = once::claim(cx, *kind, name, *until, connection_id).await;
+        if !claimed.map_err(|error| not_stored(cx, &error))? {
+            return Err(Refusal::Used(match kind {
+                once::Kind::Ticket => "ticket",
+                once::Kind::Token => "token",
+            }));
+        }
     }
-    let session_id = claims.session(wanted).map_err(|_| Refusal::Session)?;
-    let session_id = session_id.ok_or(Refusal::Malformed("neither the query string nor the token has a `sessionId`"))?;
-    if !is_session_id(session_id) {
-        return Err(Refusal::Malformed("the token's session has a wrong length or invisible characters"));
-    }
-
-    let resume = only(event.query(query::RESUME)).map_err(|()| Refusal::Malformed("`resume` stands twice"))?;
     let mut new = New {
         connection_id,
-        session_id,
-        user_id: claims.subject.as_deref(),
+        session_id: &admitted.session_id,
+        user_id: admitted.user_id.as_deref(),
         connected_at: event.connected_at.unwrap_or_else(|| cx.now_ms()),
         source_ip: event.source_ip.as_deref(),
-        auth_until: settings.enforce_expiry.then_some(claims.valid_until),
+        auth_until: admitted.auth_until.filter(|_| settings.enforce_expiry),
         parts: event.query(query::PARTS).any(|value| value == "1"),
         resumed_from: None,
     };
@@ -69,11 +62,53 @@ async fn accept(cx: &Call<'_>, event: &Event, connection_id: &str) -> Result<Str
     {
         new.resumed_from = Some(old);
     }
-    connections::put(cx, &new).await.map_err(|error| {
-        cx.log().failed("the table of connections", &error);
-        Refusal::Internal("the connection cannot be stored")
-    })?;
-    Ok(session_id.to_owned())
+    connections::put(cx, &new).await.map_err(|error| not_stored(cx, &error))?;
+    Ok(admitted.session_id)
+}
+
+fn not_stored(cx: &Call<'_>, error: &AwsError) -> Refusal {
+    cx.log().failed("the table of connections", error);
+    Refusal::Internal("the connection cannot be stored")
+}
+
+/// Who is let in.
+struct Admitted {
+    session_id: String,
+    user_id: Option<String>,
+    /// Until when messages may pass, in epoch seconds.
+    auth_until: Option<i64>,
+    /// What is used up by this handshake: its kind, its name, and until when it must stay used.
+    once: Option<(once::Kind, String, i64)>,
+}
+
+/// Judges the credential, and the session that the client asks for.
+async fn admit(cx: &Call<'_>, credential: &Credential, wanted: Option<&str>) -> Result<Admitted, Refusal> {
+    if wanted.is_some_and(|session| !is_session_id(session)) {
+        return Err(Refusal::Malformed("`sessionId` has a wrong length or invisible characters"));
+    }
+    let admitted = match credential {
+        Credential::Token(text) => {
+            let claims = keys::check_token(cx, text).await?;
+            let session_id = claims.session(wanted).map_err(|_| Refusal::Session)?;
+            let session_id = session_id.ok_or(Refusal::Malformed("neither the query string nor the token has a `sessionId`"))?.to_owned();
+            let until = claims.valid_until;
+            let once = claims.name.map(|name| (once::Kind::Token, name, until));
+            Admitted { session_id, user_id: claims.subject, auth_until: Some(until), once }
+        }
+        Credential::Ticket(text) => {
+            let ticket = keys::check_ticket(cx, text).await?;
+            if wanted.is_some_and(|wanted| wanted != ticket.session_id) {
+                return Err(Refusal::Session);
+            }
+            let once = Some((once::Kind::Ticket, ticket.id, ticket.expires));
+            Admitted { session_id: ticket.session_id, user_id: ticket.user_id, auth_until: ticket.auth_until, once }
+        }
+    };
+    if is_session_id(&admitted.session_id) {
+        Ok(admitted)
+    } else {
+        Err(Refusal::Malformed("the session in the token or ticket has a wrong length or invisible characters"))
+    }
 }
 
 fn check_origin(event: &Event, origins: &Origins) -> Result<(), Refusal> {
@@ -85,49 +120,6 @@ fn check_origin(event: &Event, origins: &Origins) -> Result<(), Refusal> {
         (Some(_), Some(_)) => origins.allowed.is_empty() && !origins.required,
     };
     if allowed { Ok(()) } else { Err(Refusal::Origin) }
-}
-
-/// The token, from wherever it may come. Two different ones are no token.
-fn find_token(event: &Event, from: TokenFrom) -> Result<String, Refusal> {
-    let twice = || Refusal::Malformed("there are two tokens");
-    let in_query = if from.query { only(event.query(query::TOKEN)).map_err(|()| twice())?.map(str::to_owned) } else { None };
-    let in_list = if from.subprotocol { token_of(&offered(event)) } else { None };
-    match (in_query.filter(|token| !token.is_empty()), in_list) {
-        (Some(one), Some(other)) if one != other => Err(twice()),
-        (Some(token), _) | (None, Some(token)) => Ok(token),
-        (None, None) => Err(Refusal::NoToken),
-    }
-}
-
-/// The value of a parameter that may stand once.
-fn only<'a>(mut values: impl Iterator<Item = &'a str>) -> Result<Option<&'a str>, ()> {
-    match (values.next(), values.next()) {
-        (value, None) => Ok(value),
-        (_, Some(_)) => Err(()),
-    }
-}
-
-/// The sub-protocols that the client offers, in its order.
-fn offered(event: &Event) -> Vec<String> {
-    event.headers(SUBPROTOCOL).flat_map(|list| list.split(',')).map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
-}
-
-/// What follows the name that announces a token.
-fn token_of(offered: &[String]) -> Option<String> {
-    let announced = offered.iter().position(|name| name == TOKEN_SUBPROTOCOL)?;
-    offered.get(announced + 1).cloned()
-}
-
-/// The sub-protocol to answer with: the one that announces a token, else the first that is not a token itself.
-fn chosen_subprotocol(offered: &[String]) -> Option<&str> {
-    let names = || offered.iter().map(String::as_str);
-    let is_name = |name: &&str| name.len() <= 128 && name.bytes().all(is_token_character) && !token::looks_like_one(name);
-    names().find(|name| *name == TOKEN_SUBPROTOCOL).or_else(|| names().find(is_name))
-}
-
-/// A `tchar` of RFC 9110 section 5.6.2.
-fn is_token_character(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use super::ticket;
+
 /// Longest text from outside, in characters as written.
 const LONGEST: usize = 128;
 /// AWS names the principal, the action and the resource in a denial; cut shorter, the resource is lost.
@@ -63,10 +65,16 @@ impl Log {
     }
 }
 
-/// Text from outside as it may stand in a line: escaped, at most 128 characters, and never a token.
+/// Text from outside as it may stand in a line: escaped, at most 128 characters, and never a token or a ticket.
 pub(crate) fn shown(text: &str) -> String {
     // A client that mixes up its parameters must not put its token into the log.
-    if text.starts_with("ey") && text.matches('.').count() >= 2 { "(token)".to_owned() } else { escaped(text, LONGEST) }
+    if text.starts_with("ey") && text.matches('.').count() >= 2 {
+        "(token)".to_owned()
+    } else if ticket::looks_like_one(text) {
+        "(ticket)".to_owned()
+    } else {
+        escaped(text, LONGEST)
+    }
 }
 
 /// AWS's own words, escaped and at most 512 characters.
@@ -123,5 +131,6 @@ mod tests {
         assert_eq!(shown("it's"), "it\\'s");
         assert_eq!(shown(&"x".repeat(1000)).len(), 128);
         assert_eq!(shown("eyJhbGciOiJIUzI1NiJ9.e30.c2ln"), "(token)");
+        assert_eq!(shown("wst1.e30.c2ln"), "(ticket)");
     }
 }

@@ -6,6 +6,7 @@
 mod aws;
 mod backend;
 mod connections;
+mod credential;
 mod deadline;
 mod disconnect;
 mod error;
@@ -18,6 +19,7 @@ mod keys;
 mod log;
 mod members;
 mod message;
+mod once;
 mod parts;
 mod push;
 mod reconnect;
@@ -30,6 +32,7 @@ mod table;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod ticket;
 mod token;
 
 use std::sync::atomic::AtomicBool;

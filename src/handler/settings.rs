@@ -1,5 +1,8 @@
 //! The function's environment, read once into what the handler works with.
 
+pub(crate) mod keys;
+
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -8,7 +11,8 @@ use ring::hmac;
 use crate::contract::{default, env, reply};
 use crate::secret::Secret;
 
-use super::token::{Keys, Rules};
+use super::token::Rules;
+use keys::{TicketKeys, TokenKeys};
 
 /// Everything that the handler is told by its environment.
 pub(crate) struct Settings {
@@ -19,7 +23,10 @@ pub(crate) struct Settings {
     pub(crate) backend_timeout: Duration,
     /// Keys of the signature on requests to the backend; empty: they are not signed.
     pub(crate) signing_keys: Vec<hmac::Key>,
-    pub(crate) key: KeySource,
+    /// `None`: no tokens are accepted.
+    pub(crate) token_keys: Option<TokenKeys>,
+    /// `None`: no tickets are accepted.
+    pub(crate) ticket_keys: Option<TicketKeys>,
     pub(crate) rules: Rules,
     /// Whether messages are refused once the connection's token has expired.
     pub(crate) enforce_expiry: bool,
@@ -37,21 +44,13 @@ pub(crate) struct Settings {
     pub(crate) aws: AwsSettings,
 }
 
-/// Where the key of tokens comes from.
-pub(crate) enum KeySource {
-    /// The environment itself.
-    Inline(Keys),
-    /// A parameter of Systems Manager.
-    Ssm(String),
-    /// A secret of Secrets Manager.
-    SecretsManager(String),
-}
-
 /// Where a token is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TokenFrom {
     pub(crate) query: bool,
     pub(crate) subprotocol: bool,
+    /// A ticket instead, in the query or in the list of sub-protocols.
+    pub(crate) ticket: bool,
 }
 
 /// Which `Origin`s may connect.
@@ -119,11 +118,14 @@ impl BaseUrl {
 
     /// Whether what is sent there stays secret: https, or this very machine.
     fn is_private(&self) -> bool {
-        let host = self.host();
-        self.origin.starts_with("https://")
-            || host == "localhost"
-            || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+        is_private(self.origin.split("://").next().unwrap_or_default(), self.host())
     }
+}
+
+/// Whether what is sent to a host stays as it is: https, or this very machine.
+fn is_private(scheme: &str, host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    scheme == "https" || scheme == "http" && (host == "localhost" || address.is_ok_and(|address| address.is_loopback()))
 }
 
 /// What is wrong with the environment: all of it. It names variables and never says what they hold.
@@ -161,7 +163,9 @@ impl Reader<'_> {
     fn settings(&mut self) -> Option<Settings> {
         let table = self.needed(env::TABLE_NAME);
         let backend = self.backend();
-        let key = self.key();
+        let token_from = self.token_from();
+        let token_keys = self.token_keys(token_from.query || token_from.subprotocol);
+        let ticket_keys = self.ticket_keys(token_from.ticket);
         let aws = self.aws();
         let reply = self.reply();
         let signing_keys = self.signing_keys();
@@ -169,10 +173,12 @@ impl Reader<'_> {
             session_claim: self.text(env::SESSION_CLAIM),
             issuer: self.text(env::ISSUER),
             audience: self.text(env::AUDIENCE),
+            claims: self.claims(),
             leeway: i64::from(self.number(env::LEEWAY_SECONDS, default::LEEWAY_SECONDS, 0, 300)),
+            max_age: Some(i64::from(self.number(env::MAX_TOKEN_AGE_SECONDS, 0, 1, u32::MAX))).filter(|age| *age > 0),
+            single_use: self.flag(env::SINGLE_USE, false),
         };
         let enforce_expiry = self.flag(env::ENFORCE_EXPIRY, true);
-        let token_from = self.token_from();
         let origins = Origins {
             allowed: self.list(env::ALLOWED_ORIGINS).iter().map(|origin| normal_origin(origin)).collect(),
             required: self.flag(env::REQUIRE_ORIGIN, false),
@@ -187,7 +193,8 @@ impl Reader<'_> {
             backend: backend?,
             backend_timeout,
             signing_keys,
-            key: key?,
+            token_keys,
+            ticket_keys,
             rules,
             enforce_expiry,
             token_from,
@@ -264,34 +271,9 @@ impl Reader<'_> {
         if url.is_private() { Some(url) } else { self.refuse(env::APP_RUNNER_URL, "is http, which is for loopback only: use https") }
     }
 
-    fn key(&mut self) -> Option<KeySource> {
-        match (self.secret(env::JWT_SECRET), self.text(env::JWT_SECRET_REF)) {
-            (Some(_), Some(_)) => self.refuse(env::JWT_SECRET_REF, "is set, and JWT_SECRET too: set one of them"),
-            (None, None) => self.refuse(env::JWT_SECRET, "is not set, nor is JWT_SECRET_REF"),
-            (Some(secret), None) => match Keys::hs256(secret.expose()) {
-                Some(keys) => Some(KeySource::Inline(keys)),
-                None => self.refuse(env::JWT_SECRET, &format!("is shorter than {} bytes, which HS256 needs", Keys::SHORTEST_SECRET)),
-            },
-            (None, Some(reference)) => match reference.split_once(':') {
-                Some(("ssm", name)) if !name.is_empty() => Some(KeySource::Ssm(name.to_owned())),
-                Some(("secretsmanager", id)) if !id.is_empty() => Some(KeySource::SecretsManager(id.to_owned())),
-                Some(_) | None => self.refuse(env::JWT_SECRET_REF, "is neither `ssm:NAME` nor `secretsmanager:ID`"),
-            },
-        }
-    }
-
-    fn signing_keys(&mut self) -> Vec<hmac::Key> {
-        let keys: Vec<Secret> = self.list(env::SIGNING_KEY).into_iter().map(Secret::new).collect();
-        if keys.len() > 2 {
-            self.refuse::<()>(env::SIGNING_KEY, "has more than two keys");
-        }
-        if keys.iter().any(|key| key.expose().len() < Keys::SHORTEST_SECRET) {
-            self.refuse::<()>(env::SIGNING_KEY, &format!("has a key shorter than {} bytes", Keys::SHORTEST_SECRET));
-        }
-        if self.secret(env::JWT_SECRET).is_some_and(|secret| keys.contains(&secret)) {
-            self.refuse::<()>(env::SIGNING_KEY, "is the same as JWT_SECRET: whoever checks signatures could make tokens");
-        }
-        keys.iter().map(|key| hmac::Key::new(hmac::HMAC_SHA256, key.expose().as_bytes())).collect()
+    fn claims(&mut self) -> BTreeMap<String, String> {
+        let claims = self.text(env::CLAIMS).map_or_else(|| Ok(BTreeMap::new()), |text| serde_json::from_str(&text));
+        claims.unwrap_or_else(|_| self.refuse(env::CLAIMS, "is not a JSON object of texts").unwrap_or_default())
     }
 
     fn token_from(&mut self) -> TokenFrom {
@@ -302,9 +284,10 @@ impl Reader<'_> {
         let from = TokenFrom {
             query: entries.iter().any(|entry| entry == "query"),
             subprotocol: entries.iter().any(|entry| entry == "subprotocol"),
+            ticket: entries.iter().any(|entry| entry == "ticket"),
         };
-        if entries.iter().any(|entry| !matches!(entry.as_str(), "query" | "subprotocol")) {
-            self.refuse::<()>(env::TOKEN_FROM, "has something other than `query` and `subprotocol`");
+        if entries.iter().any(|entry| !matches!(entry.as_str(), "query" | "subprotocol" | "ticket")) {
+            self.refuse::<()>(env::TOKEN_FROM, "has something other than `query`, `subprotocol` and `ticket`");
         }
         from
     }

@@ -48,6 +48,21 @@ pub(crate) fn disconnect_event() -> Value {
     serde_json::from_str(include_str!("../../tests/fixtures/events/disconnect.json")).unwrap()
 }
 
+/// The recorded handshake with other parameters in its query string.
+pub(crate) fn handshake(query: &[(&str, &str)]) -> Value {
+    let mut event = connect_event();
+    event["queryStringParameters"] = query.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+    event["multiValueQueryStringParameters"] = query.iter().map(|(name, value)| ((*name).to_owned(), json!([value]))).collect();
+    event
+}
+
+/// An event with a header, once for each value.
+pub(crate) fn with_header(mut event: Value, name: &str, values: &[&str]) -> Value {
+    event["headers"][name] = json!(values.last());
+    event["multiValueHeaders"][name] = json!(values);
+    event
+}
+
 /// A good signature on any claims.
 pub(crate) fn token(claims: &Value) -> String {
     let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
@@ -88,7 +103,8 @@ impl Bench {
             ("WSFIX_MANAGEMENT_URL", &management),
         ];
         variables.extend(usual.iter().chain(changes).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        let secret = ["JWT_SECRET", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "WSFIX_SIGNING_KEY"].map(|name| variables.get(name));
+        let names = ["JWT_SECRET", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "WSFIX_SIGNING_KEY", "WSFIX_TICKET_KEY"];
+        let secret = names.map(|name| variables.get(name));
         let secrets =
             secret.iter().flatten().flat_map(|value| value.split(',')).filter(|value| !value.is_empty()).map(str::to_owned).collect();
         let (lines, clock) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicU64::new(NOW_MS)));
@@ -127,7 +143,7 @@ impl Drop for Bench {
         let log = self.log();
         if !std::thread::panicking() {
             // Every JWT begins with the base64 of `{"`.
-            assert!(!log.contains("eyJ"), "a token is in the log: {log}");
+            assert!(!log.contains("eyJ") && !log.contains("wst1."), "a token is in the log: {log}");
             assert!(self.secrets.iter().all(|secret| !log.contains(secret)), "a secret is in the log: {log}");
         }
     }

@@ -108,12 +108,16 @@ fn missing(config: &Config) -> Vec<Refusal> {
     if config.backend_url.is_none() {
         refuse("backend", "there is no URL to forward messages to", "set `backend_url`, or `--backend-url`");
     }
-    if config.jwt.secret.is_none() {
+    let jwt = &config.jwt;
+    if jwt.accepts_tokens() && jwt.secret.is_none() && jwt.keys.is_none() {
         refuse(
             "token",
             "there is no key to check tokens with",
-            "set JWT_SECRET, or `jwt.secret` to `env:`, `ssm:` or `secretsmanager:` and a name",
+            "set JWT_SECRET, `jwt.secret` to `env:`, `ssm:` or `secretsmanager:` and a name, or `jwt.jwks_url`",
         );
+    }
+    if jwt.accepts_tickets() && jwt.ticket_key.is_none() {
+        refuse("ticket", "there is no key to check tickets with", "set WSFIX_TICKET_KEY, or `jwt.ticket_key`");
     }
     missing
 }

@@ -14,6 +14,7 @@ pub mod evidence;
 mod execution_logs;
 mod former;
 mod gateway_account;
+mod issuer;
 mod logging;
 mod look;
 mod observed;
@@ -145,7 +146,8 @@ pub async fn provision(run: &Run<'_>) -> Result<Provisioned, Error> {
 /// Reads the account, and finds or builds the handler meanwhile. What stands in the way is said before a build is waited for; with
 /// `asked`, what the caller is known not to be allowed too.
 async fn prepare<'a>(run: &Run<'a>, asked: Option<&mut Asked>) -> Result<(Context<'a>, Observed), Error> {
-    let want = Desired::new(run.config).map_err(Error::Refused)?;
+    let mut want = Desired::new(run.config).map_err(Error::Refused)?;
+    want.environment.extend(issuer::pinned(run.config).await.map_err(|refusal| Error::Refused(vec![refusal]))?);
     let mut cx = context(run, want).await?;
     let observe = async {
         let seen = look(&cx, KEPT).await?;
@@ -212,8 +214,16 @@ async fn context<'a>(run: &Run<'a>, mut want: Desired) -> Result<Context<'a>, Er
 /// When the account cannot be read at all.
 pub async fn status(run: &Run<'_>) -> Result<Status, Error> {
     let complete = Desired::new(run.config);
-    let comparable = complete.is_ok();
-    let mut cx = context(run, complete.unwrap_or_else(|_| Desired::partly(run.config))).await?;
+    let mut comparable = complete.is_ok();
+    let mut want = complete.unwrap_or_else(|_| Desired::partly(run.config));
+    match issuer::pinned(run.config).await {
+        Ok(keys) => want.environment.extend(keys),
+        Err(refusal) => {
+            comparable = false;
+            run.reporter.event(Event::Note { text: format!("{}: {}; drift is not looked for", refusal.resource, refusal.reason) });
+        }
+    }
+    let mut cx = context(run, want).await?;
     let seen = look(&cx, KEPT).await?;
     let function = &run.config.function;
     if function.handler.is_some() {

@@ -20,4 +20,5 @@ mod preflight;
 mod restricted;
 mod roles;
 mod support;
+mod tokens;
 mod tool;

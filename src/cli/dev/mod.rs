@@ -145,7 +145,7 @@ fn introduction(session: &Session, paint: Paint) -> String {
             let _ = writeln!(text, "\n{}\n  wscat -c '{url}'", paint.bold("Connect"));
             let _ = writeln!(text, "  > {{\"action\":\"sendMessage\",\"type\":\"ping\"}}");
         }
-        None => row("token", "the key of the tokens is in a store: sign one with it"),
+        None => row("token", "none can be signed here: the key is public or in a store, or tickets are wanted"),
     }
     let _ = writeln!(text, "\n{}", paint.bold("Point other tools at the local cloud"));
     for (name, value) in [

@@ -34,6 +34,7 @@ use super::{DevArgs, PORT};
 /// Variables that stand for what is made up here; nobody sets them.
 const JWT_SECRET: &str = "WSFIX_DEV_JWT_SECRET";
 const SIGNING_KEY: &str = "WSFIX_DEV_SIGNING_KEY";
+const TICKET_KEY: &str = "WSFIX_DEV_TICKET_KEY";
 /// How long the token that is printed is good, in seconds.
 const TOKEN_SECONDS: i64 = 12 * 60 * 60;
 /// The session that the token is for.
@@ -72,13 +73,21 @@ impl Setup {
         flags.endpoint_url = Some("http://127.0.0.1:1".to_owned()); // until the real one is known, as is the next
         flags.backend_url.get_or_insert_with(|| "http://127.0.0.1:1".to_owned());
         flags.architecture.get_or_insert_with(host_architecture);
-        flags.jwt_secret.get_or_insert_with(|| format!("env:{JWT_SECRET}"));
+        let public = flags.jwt_public_key.is_some() || flags.jwks.is_some() || flags.jwks_url.is_some();
+        if flags.jwt_secret.is_none() && !public {
+            // Tokens can be signed here, whatever signs them elsewhere.
+            flags.jwt_secret = Some(format!("env:{JWT_SECRET}"));
+            flags.jwt_algorithm = Some("HS256".to_owned());
+            flags.jwks_pin = Some(false);
+        }
+        flags.ticket_key.get_or_insert_with(|| format!("env:{TICKET_KEY}"));
         flags.signing_key.get_or_insert_with(|| format!("env:{SIGNING_KEY}"));
         flags.existing_role.get_or_insert_with(|| account.role.clone());
-        let (jwt_secret, signing_key) = (random()?, random()?);
+        let (jwt_secret, signing_key, ticket_key) = (random()?, random()?, random()?);
         let environment = |name: &str| match name {
             JWT_SECRET => Some(OsString::from(&jwt_secret)),
             SIGNING_KEY => Some(OsString::from(&signing_key)),
+            TICKET_KEY => Some(OsString::from(&ticket_key)),
             // The person's own account has no part in this.
             name if name.starts_with("AWS_") => None,
             name => config::process_environment(name),
@@ -249,7 +258,13 @@ fn token(config: &Config, session: &str, expires: i64) -> Option<Secret> {
     if let Some(claim) = &config.jwt.session_claim {
         claims[claim] = Value::from(session);
     }
-    Some(verify::mint(secret, &claims))
+    if config.jwt.single_use {
+        claims["jti"] = Value::from(random().ok()?);
+    }
+    for (name, value) in &config.jwt.claims {
+        claims[name] = Value::from(value.as_str());
+    }
+    verify::mint(config.jwt.algorithm, secret, &claims)
 }
 
 /// 256 bits that nobody knows.

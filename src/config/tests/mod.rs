@@ -9,6 +9,7 @@ use super::*;
 mod fuzz;
 mod refused;
 mod secrets;
+mod tokens;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const KEY: &str = "fedcba9876543210fedcba9876543210";
@@ -96,8 +97,9 @@ fn nothing_but_the_needed_gives_the_defaults() {
          timeout_seconds: 28, handler: None, environment: {} }, api: Api { name: \"TerminalWebSocketAPI\", \
          route_selection_expression: \"$request.body.action\", routes: [], stage: \"prod\", connect_throttle: Throttle { rate: 50, \
          burst: 100 }, message_throttle: Throttle { rate: 500, burst: 1000 } }, log_retention_days: 14, access_logs: Auto, reply: Auto, backend_url: \
-         Some(\"https://backend.example\"), backend_timeout_seconds: 20, jwt: Jwt { secret: Some(Value(****)), session_claim: None, \
-         issuer: None, audience: None, leeway_seconds: 30, enforce_expiry: true, token_from: [Query, Subprotocol] }, signing_key: None, allowed_origins: [], \
+         Some(\"https://backend.example\"), backend_timeout_seconds: 20, jwt: Jwt { algorithm: Hs256, secret: Some(Value(****)), keys: None, \
+         session_claim: None, issuer: None, audience: None, claims: {}, leeway_seconds: 30, max_age_seconds: None, single_use: false, \
+         enforce_expiry: true, token_from: [Query, Subprotocol], ticket_key: None }, signing_key: None, allowed_origins: [], \
          require_origin: false, session_cache_seconds: 0, sequence: false, reconnect_notice: true, max_message_kb: 1024, tags: {} }"
     );
 }

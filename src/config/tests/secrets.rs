@@ -24,7 +24,8 @@ fn secrets_come_from_where_they_are() {
     for (source, kept) in [
         ("ssm:/wsfix/jwt", SecretSource::Ssm("/wsfix/jwt".into())),
         ("ssm:/wsfix/${NAME}/jwt", SecretSource::Ssm("/wsfix/blue/jwt".into())),
-        ("secretsmanager:prod/jwt-AbC", SecretSource::SecretsManager("prod/jwt-AbC".into())),
+        ("secretsmanager:prod/jwt-AbC", SecretSource::SecretsManager { id: "prod/jwt-AbC".into(), member: None }),
+        ("secretsmanager:prod/app#jwt", SecretSource::SecretsManager { id: "prod/app".into(), member: Some("jwt".into()) }),
     ] {
         let mut bench = with_file(&format!("jwt: {{ secret: \"{source}\" }}\n"));
         bench.set("NAME", "blue");

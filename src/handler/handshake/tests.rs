@@ -1,24 +1,10 @@
 use serde_json::json;
 
 use super::*;
-use crate::handler::testing::{Bench, Cloud, ID, NOW, Stub, connect_event, reply, token};
+use crate::handler::testing::{Bench, Cloud, ID, NOW, Stub, handshake, reply, token, with_header};
 
 fn good_token() -> String {
     token(&json!({ "sub": "user-1", "sessionId": "s1", "exp": NOW + 300 }))
-}
-
-/// The recorded handshake with other parameters in its query string.
-fn handshake(query: &[(&str, &str)]) -> Value {
-    let mut event = connect_event();
-    event["queryStringParameters"] = query.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
-    event["multiValueQueryStringParameters"] = query.iter().map(|(name, value)| ((*name).to_owned(), json!([value]))).collect();
-    event
-}
-
-fn with_header(mut event: Value, name: &str, values: &[&str]) -> Value {
-    event["headers"][name] = json!(values.last());
-    event["multiValueHeaders"][name] = json!(values);
-    event
 }
 
 struct Tried {
@@ -216,48 +202,4 @@ async fn an_item_that_is_there_already_is_kept_unless_it_is_our_own() {
     let bench = Bench::new(&aws.url(), "https://backend.example", &[]);
     assert_eq!(bench.handle(&event).await["statusCode"], 500);
     assert_eq!(cloud.item(ID).unwrap()["sessionId"]["S"], "theirs");
-}
-
-#[tokio::test]
-async fn secrets_are_read_where_the_reference_says_and_kept() {
-    use crate::handler::testing::SECRET;
-    for (reference, operation, body) in [
-        ("ssm:/app/jwt", "GetParameter", json!({ "Parameter": { "Value": SECRET } })),
-        ("secretsmanager:app/jwt", "GetSecretValue", json!({ "SecretString": SECRET })),
-    ] {
-        let cloud = Cloud::default();
-        let body = body.to_string();
-        let aws = Stub::start(move |seen| if seen.operation() == operation { reply(200, &body) } else { cloud.answer(seen) }).await;
-        let bench = Bench::new(&aws.url(), "https://backend.example", &[("JWT_SECRET", ""), ("JWT_SECRET_REF", reference)]);
-        for id in ["a=", "b="] {
-            let mut event = handshake(&[("token", &good_token()), ("sessionId", "s1")]);
-            event["requestContext"]["connectionId"] = json!(id);
-            assert_eq!(bench.handle(&event).await["statusCode"], 200, "{}", bench.log());
-        }
-        let seen = aws.requests();
-        assert_eq!(seen.iter().map(crate::handler::testing::Seen::operation).collect::<Vec<_>>(), [operation, "PutItem", "PutItem"]);
-        assert_eq!(seen[0].header("content-type"), "application/x-amz-json-1.1");
-        let expected = if operation == "GetParameter" {
-            json!({ "Name": "/app/jwt", "WithDecryption": true })
-        } else {
-            json!({ "SecretId": "app/jwt" })
-        };
-        assert_eq!(seen[0].json(), expected);
-    }
-}
-
-#[tokio::test]
-async fn without_the_secret_everybody_is_refused() {
-    let event = handshake(&[("token", &good_token()), ("sessionId", "s1")]);
-    for (status, body) in [
-        (400, r#"{"__type":"ParameterNotFound"}"#),
-        (200, r#"{"Parameter":{"Value":"short"}}"#),
-        (200, "{}"),
-        (200, r#"{"Parameter":{"Value":""}}"#),
-    ] {
-        let aws = Stub::start(move |_| reply(status, body)).await;
-        let bench = Bench::new(&aws.url(), "https://backend.example", &[("JWT_SECRET", ""), ("JWT_SECRET_REF", "ssm:/app/jwt")]);
-        assert_eq!(bench.handle(&event).await, json!({ "statusCode": 500 }), "{body}");
-        assert!(bench.log().contains("Failed: the key of tokens"), "{}", bench.log());
-    }
 }

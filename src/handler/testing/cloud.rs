@@ -90,13 +90,13 @@ impl Cloud {
     }
 }
 
-/// Whether an item fits a condition: terms of the few kinds that the handler writes, joined by AND.
+/// Whether an item fits a condition: terms of the few kinds that the handler writes, joined by AND, then by OR.
 fn holds(input: &Value, item: Option<&Value>) -> bool {
     let stored = |name: &str| item.and_then(|item| item.get(name));
     let value = |name: &str| &input["ExpressionAttributeValues"][name];
     let number = |value: &Value| value["N"].as_str().unwrap().parse::<i64>().unwrap();
     let condition = input["ConditionExpression"].as_str().unwrap_or_default();
-    condition.split(" AND ").filter(|term| !term.is_empty()).all(|term| {
+    let fits = |term: &str| {
         let named = |function: &str| term.strip_prefix(function)?.strip_prefix('(')?.strip_suffix(')');
         if let Some(name) = named("attribute_exists") {
             stored(name).is_some()
@@ -109,7 +109,8 @@ fn holds(input: &Value, item: Option<&Value>) -> bool {
         } else {
             panic!("a condition that the stub does not know: {term}")
         }
-    })
+    };
+    condition.split(" OR ").any(|terms| terms.split(" AND ").filter(|term| !term.is_empty()).all(fits))
 }
 
 fn refused_condition() -> Reply {

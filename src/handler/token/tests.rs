@@ -1,7 +1,10 @@
 use proptest::prelude::*;
+use ring::hmac;
 use serde_json::json;
 
+use super::claims::WrongSession;
 use super::*;
+use crate::jose::Algorithm;
 
 const SECRET: &str = "a secret of at least thirty-two bytes";
 const NOW: i64 = 1_700_000_000;
@@ -22,7 +25,7 @@ fn token(claims: &Value) -> String {
 }
 
 fn keys() -> Keys {
-    Keys::hs256(SECRET).unwrap()
+    Keys::from_secret(Algorithm::Hs256, SECRET).unwrap()
 }
 
 fn check(token: &str) -> Result<Claims, TokenError> {
@@ -39,24 +42,6 @@ fn a_good_token_is_accepted() {
     assert_eq!(claims.subject.as_deref(), Some("user-1"));
     assert_eq!(claims.valid_until, NOW + 60);
     assert_eq!(claims.session(None), Ok(Some("s1")));
-}
-
-#[test]
-fn the_example_of_rfc_7515_is_understood_and_expired() {
-    // Appendix A.1: a key of 64 bytes, `exp` in the year 2011.
-    let key = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
-    let token = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-    let keys = Keys::Hmac(vec![hmac::Key::new(hmac::HMAC_SHA256, &URL_SAFE_NO_PAD.decode(key).unwrap())]);
-    let at = |now| verify(token, &keys, &Rules::default(), now).map(|claims| claims.valid_until);
-    assert_eq!(at(1_300_819_379), Ok(1_300_819_380));
-    assert_eq!(at(1_300_819_380), Err(TokenError::Expired));
-}
-
-#[test]
-fn short_secrets_are_refused() {
-    assert!(Keys::hs256("").is_none());
-    assert!(Keys::hs256(&"x".repeat(31)).is_none());
-    assert!(Keys::hs256(&"x".repeat(32)).is_some());
 }
 
 #[test]
@@ -148,10 +133,10 @@ fn the_time_is_judged_to_the_second() {
     assert_eq!(at(json!({ "exp": NOW + 9, "nbf": NOW + 1 }), 0), Err(TokenError::NotYet));
     assert_eq!(at(json!({ "exp": NOW + 9, "nbf": NOW as f64 + 0.5 }), 0), Err(TokenError::NotYet));
     assert_eq!(at(json!({ "exp": NOW + 9, "nbf": NOW + 1 }), 1), Ok(()));
-    assert_eq!(at(json!({}), 0), Err(TokenError::Missing("exp")));
+    assert_eq!(at(json!({}), 0), Err(TokenError::Missing("exp".to_owned())));
     for wrong in [json!(null), json!((NOW + 60).to_string()), json!([NOW + 60]), json!(true), json!({})] {
-        assert_eq!(at(json!({ "exp": wrong }), 0), Err(TokenError::Type("exp")));
-        assert_eq!(at(json!({ "exp": NOW + 60, "nbf": wrong }), 0), Err(TokenError::Type("nbf")));
+        assert_eq!(at(json!({ "exp": wrong }), 0), Err(TokenError::Type("exp".to_owned())));
+        assert_eq!(at(json!({ "exp": NOW + 60, "nbf": wrong }), 0), Err(TokenError::Type("nbf".to_owned())));
     }
 }
 
@@ -172,22 +157,22 @@ fn issuer_and_audience_are_required_once_configured() {
     let issuer = Rules { issuer: Some("us".into()), ..Rules::default() };
     let with = |iss: Value| claims_under(&issuer, &json!({ "exp": NOW + 9, "iss": iss })).map(|_| ());
     assert_eq!(with(json!("us")), Ok(()));
-    assert_eq!(with(json!("US")), Err(TokenError::Other("iss")));
-    assert_eq!(with(json!(["us"])), Err(TokenError::Type("iss")));
-    assert_eq!(with(json!(null)), Err(TokenError::Type("iss")));
-    assert_eq!(claims_under(&issuer, &json!({ "exp": NOW + 9 })).unwrap_err(), TokenError::Missing("iss"));
+    assert_eq!(with(json!("US")), Err(TokenError::Other("iss".to_owned())));
+    assert_eq!(with(json!(["us"])), Err(TokenError::Type("iss".to_owned())));
+    assert_eq!(with(json!(null)), Err(TokenError::Type("iss".to_owned())));
+    assert_eq!(claims_under(&issuer, &json!({ "exp": NOW + 9 })).unwrap_err(), TokenError::Missing("iss".to_owned()));
 
     let audience = Rules { audience: Some("ws".into()), ..Rules::default() };
     let with = |aud: Value| claims_under(&audience, &json!({ "exp": NOW + 9, "aud": aud })).map(|_| ());
     assert_eq!(with(json!("ws")), Ok(()));
     assert_eq!(with(json!(["api", "ws"])), Ok(()));
-    assert_eq!(with(json!(["api"])), Err(TokenError::Other("aud")));
-    assert_eq!(with(json!("ws ")), Err(TokenError::Other("aud")));
-    assert_eq!(with(json!([])), Err(TokenError::Other("aud")));
+    assert_eq!(with(json!(["api"])), Err(TokenError::Other("aud".to_owned())));
+    assert_eq!(with(json!("ws ")), Err(TokenError::Other("aud".to_owned())));
+    assert_eq!(with(json!([])), Err(TokenError::Other("aud".to_owned())));
     for wrong in [json!(null), json!(1), json!({ "ws": 1 }), json!(["ws", 1])] {
-        assert_eq!(with(wrong), Err(TokenError::Type("aud")));
+        assert_eq!(with(wrong), Err(TokenError::Type("aud".to_owned())));
     }
-    assert_eq!(claims_under(&audience, &json!({ "exp": NOW + 9 })).unwrap_err(), TokenError::Missing("aud"));
+    assert_eq!(claims_under(&audience, &json!({ "exp": NOW + 9 })).unwrap_err(), TokenError::Missing("aud".to_owned()));
 }
 
 #[test]
@@ -213,7 +198,7 @@ fn the_session_is_bound_byte_for_byte() {
 
 #[test]
 fn a_subject_is_text() {
-    assert_eq!(check(&token(&json!({ "exp": NOW + 9, "sub": 7 }))).unwrap_err(), TokenError::Type("sub"));
+    assert_eq!(check(&token(&json!({ "exp": NOW + 9, "sub": 7 }))).unwrap_err(), TokenError::Type("sub".to_owned()));
     assert_eq!(check(&token(&json!({ "exp": NOW + 9, "sub": "" }))).unwrap().subject, None);
 }
 
@@ -223,30 +208,6 @@ fn tokens_are_recognised_where_they_must_not_be_repeated() {
     for name in ["chat.v1", "chat.v1.json", "wsfix.jwt", "graphql-ws", ""] {
         assert!(!looks_like_one(name), "{name}");
     }
-}
-
-#[test]
-fn the_vectors_of_wycheproof_are_judged_as_they_say() {
-    let file: Value = serde_json::from_str(include_str!("../../../tests/fixtures/wycheproof/hs256.json")).unwrap();
-    let mut accepted = Vec::new();
-    let mut judged = 0;
-    for group in file["testGroups"].as_array().unwrap() {
-        let secret = URL_SAFE_NO_PAD.decode(group["private"]["k"].as_str().unwrap()).unwrap();
-        let keys = Keys::Hmac(vec![hmac::Key::new(hmac::HMAC_SHA256, &secret)]);
-        for vector in group["tests"].as_array().unwrap() {
-            // The payloads are not claims, so even a good signature ends in an error; which one tells how far the token came.
-            let error = verify(vector["jws"].as_str().unwrap(), &keys, &Rules::default(), NOW).unwrap_err();
-            let signature_fits = error == TokenError::Claims;
-            if signature_fits {
-                accepted.push(vector["tcId"].as_u64().unwrap());
-            }
-            judged += 1;
-        }
-    }
-    assert_eq!(judged, 40);
-    // Every one of them is called valid, but 367 and 370: those lost the padding that they are about, and are the text of 357.
-    // Missing are 372 and 373, valid for those who skip letters that are not base64url, which RFC 7515 section 2 does not.
-    assert_eq!(accepted, [1, 348, 352, 357, 358, 359, 367, 370, 376, 377]);
 }
 
 proptest! {

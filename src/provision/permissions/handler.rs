@@ -11,7 +11,8 @@ pub(crate) fn execution_role(scope: Scope<'_>) -> Vec<Need> {
     let mut needs = items(scope);
     needs.extend(replies(scope));
     needs.extend(log_lines(scope));
-    needs.extend(token_key(scope));
+    needs.extend(stored_key(scope, env::JWT_SECRET_REF, "reads the key that tokens are checked with"));
+    needs.extend(stored_key(scope, env::TICKET_KEY_REF, "reads the key that tickets are checked with"));
     needs
 }
 
@@ -57,12 +58,12 @@ fn log_lines(scope: Scope<'_>) -> Vec<Need> {
 }
 
 /// Only where the config refers to a store.
-fn token_key(scope: Scope<'_>) -> Vec<Need> {
-    let Some(reference) = scope.want.environment.get(env::JWT_SECRET_REF).map(|variable| variable.value.expose()) else {
+fn stored_key(scope: Scope<'_>, name: &str, why: &'static str) -> Vec<Need> {
+    let Some(reference) = scope.want.environment.get(name).map(|variable| variable.value.expose()) else {
         return Vec::new();
     };
     let row = |action, calls, arn: String| Row::new(Group::TokenKey, Phase::Serve, action, calls).on(arn);
-    let (why, without) = ("reads the key that tokens are checked with", "every handshake gets 500");
+    let without = "every handshake gets 500";
     let (store, read) = match reference.split_once(':') {
         Some(("ssm", name)) => {
             let arn = match name.strip_prefix("arn:") {
@@ -71,7 +72,9 @@ fn token_key(scope: Scope<'_>) -> Vec<Need> {
             };
             ("ssm", row("ssm:GetParameter", &["GetParameter"], arn).needed(why, without))
         }
-        Some(("secretsmanager", id)) => {
+        Some(("secretsmanager", secret)) => {
+            // Behind the `#` is which member of it.
+            let id = secret.split('#').next().unwrap_or(secret);
             let arn = match id.strip_prefix("arn:") {
                 Some(_) => id.to_owned(),
                 // The ARN of a secret ends with six characters that AWS adds to its name.

@@ -14,12 +14,16 @@ fn place() -> Place {
     Place { account: "111122223333".to_owned(), partition: "aws".to_owned(), region: "eu-west-1".to_owned() }
 }
 
+fn stored_secret(id: &str, member: Option<&str>) -> SecretSource {
+    SecretSource::SecretsManager { id: id.to_owned(), member: member.map(str::to_owned) }
+}
+
 /// Everything that any config may need.
 fn every_need() -> (Vec<Need>, Vec<Need>) {
     let place = place();
     let mut stored = config(Settings::default());
     let mut wants = vec![desired(Settings::default())];
-    for source in [SecretSource::Ssm("/terminal/jwt".to_owned()), SecretSource::SecretsManager("terminal/jwt".to_owned())] {
+    for source in [SecretSource::Ssm("/terminal/jwt".to_owned()), stored_secret("terminal/jwt", None)] {
         stored.jwt.secret = Some(source);
         wants.push(Desired::partly(&stored));
     }
@@ -184,8 +188,8 @@ fn a_stored_key_is_read_by_its_arn() {
     let decrypt = "kms:Decrypt arn:aws:kms:eu-west-1:111122223333:key/*";
     assert_eq!(arns(SecretSource::Ssm("/a/b".to_owned())), ["ssm:GetParameter arn:aws:ssm:eu-west-1:111122223333:parameter/a/b", decrypt]);
     let secret = "secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-west-1:111122223333:secret:a/b-??????";
-    assert_eq!(arns(SecretSource::SecretsManager("a/b".to_owned())), [secret, decrypt]);
+    assert_eq!(arns(stored_secret("a/b", Some("jwt"))), [secret, decrypt]);
     let whole = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:a-AbCdEf";
-    assert_eq!(arns(SecretSource::SecretsManager(whole.to_owned()))[0], format!("secretsmanager:GetSecretValue {whole}"));
+    assert_eq!(arns(stored_secret(whole, None))[0], format!("secretsmanager:GetSecretValue {whole}"));
     assert!(arns(SecretSource::Value(crate::secret::Secret::new("x".repeat(32)))).is_empty());
 }

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use wsfix::config::Algorithm;
 use wsfix::local::account::Account;
 use wsfix::local::account::built_in::BuiltIn;
 use wsfix::local::backend::{self, Backend};
@@ -124,8 +125,8 @@ fn tool(cloud: &Cloud, account: &Account, backend: &Backend, handler: &Path) -> 
 async fn tour(provisioned: &str) -> Result<(), String> {
     let url = provisioned.split_whitespace().find(|word| word.starts_with("ws://")).ok_or("no URL")?;
     let expires = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_err(|error| error.to_string())?.as_secs() + 600;
-    let token = verify::mint(&Secret::new(JWT_SECRET), &json!({ "sub": "ann", "exp": expires, "sessionId": "tour" }));
-    let mut socket = Socket::connect(&Target::new(url, Some(token)).session("tour")).await.map_err(|failure| failure.to_string())?;
+    let token = verify::mint(Algorithm::Hs256, &Secret::new(JWT_SECRET), &json!({ "sub": "ann", "exp": expires, "sessionId": "tour" }));
+    let mut socket = Socket::connect(&Target::new(url, token).session("tour")).await.map_err(|failure| failure.to_string())?;
     let (answer, _) = socket.ask(r#"{"action":"sendMessage","type":"ping"}"#, LIMIT).await.map_err(|failure| failure.to_string())?;
     let answer: Value = serde_json::from_str(&answer).map_err(|error| error.to_string())?;
     if answer["type"] != "pong" {

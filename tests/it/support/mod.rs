@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use wsfix::config::{AccessLogs, Api, Architecture, Config, Connection, Function, Jwt, Keys, Reply, SecretSource, Throttle, TokenFrom};
+use wsfix::config::{
+    AccessLogs, Algorithm, Api, Architecture, Config, Connection, Function, Jwt, Keys, Reply, SecretSource, Throttle, TokenFrom,
+};
 use wsfix::local::calls::CallRecord;
 use wsfix::local::{Cloud, Options};
 use wsfix::provision::plan::{Action, Plan};
@@ -190,6 +192,12 @@ fn config(cloud: &Cloud, handler: PathBuf) -> Config {
         backend_url: Some("https://backend.example".to_owned()),
         backend_timeout_seconds: 20,
         jwt: Jwt {
+            algorithm: Algorithm::Hs256,
+            keys: None,
+            claims: BTreeMap::new(),
+            max_age_seconds: None,
+            single_use: false,
+            ticket_key: None,
             secret: Some(SecretSource::Value(Secret::new("0123456789abcdef0123456789abcdef"))),
             session_claim: Some("sessionId".to_owned()),
             issuer: None,
