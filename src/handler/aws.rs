@@ -105,7 +105,8 @@ async fn attempt(cx: &Call<'_>, service: &Service<'_>, operation: &str, body: By
     let request = signed(cx, service.name, &url, &headers, body)?;
     let answer = cx.deps.http.send(Peer::Aws, request, deadline.left(ATTEMPT_LIMIT), LARGEST_ANSWER, cx.now_ms()).await?;
     if answer.status.is_success() {
-        serde_json::from_slice(&answer.body).map_err(|_| Cause::Answer("not JSON"))
+        // Whoever reads it may then index it by name.
+        serde_json::from_slice(&answer.body).map(Value::Object).map_err(|_| Cause::Answer("not a JSON object"))
     } else {
         Err(refusal(&answer))
     }

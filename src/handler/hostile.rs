@@ -192,6 +192,9 @@ fn broken_table() -> Vec<(&'static str, Reply)> {
         ("knows no such token", reply(400, &error("UnrecognizedClientException"))),
         ("redirects", reply(307, "").with("location", "http://127.0.0.1:1/")),
         ("is deep", reply(200, &"[".repeat(60_000))),
+        ("is null", reply(200, "null")),
+        ("is a number", reply(200, "-1")),
+        ("is a list", reply(200, "[{}]")),
     ]);
     all
 }
@@ -205,7 +208,6 @@ fn strange_items() -> Vec<(&'static str, Value)> {
     };
     vec![
         ("no item", json!({})),
-        ("null", Value::Null),
         ("a list", json!({ "Item": [] })),
         ("a text", json!({ "Item": "x" })),
         ("names without values", json!({ "Item": { "connectionId": {}, "sessionId": {}, "expiresAt": {} } })),
@@ -226,6 +228,37 @@ async fn a_table_that_breaks_forwards_nothing_and_is_told() {
         answer(&scene, &message_event("{}"), what).await;
         assert_eq!((codes(&scene), scene.backend.requests().len()), (vec!["internal_error".to_owned()], 0), "{what}");
         next_is_served(&scene, what).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_index_that_breaks_keeps_nothing_from_the_sender() {
+    let list = r#"{"type":"wsfix.push","messages":[{"to":"session","data":1},{"data":2}]}"#;
+    each(broken_table(), |(what, behaviour)| async move {
+        let scene = with_backend(&[], reply(200, list)).await;
+        scene.cloud.refuse("Query", behaviour);
+        answer(&scene, &message_event("{}"), what).await;
+        assert_eq!(scene.sent_to(ID), ["1", "2"], "{what}");
+        assert!(scene.bench.log().contains("Failed: the connections of the session: Query: "), "{what}: {}", scene.bench.log());
+        next_is_served(&scene, what).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_table_that_cannot_note_the_end_keeps_no_reply_back() {
+    each(broken_table(), |(what, behaviour)| async move {
+        let scene = with_backend(&[], reply(200, "{}")).await;
+        let mut stored = item();
+        stored["connectedAt"] = json!({ "N": (NOW - 7000).to_string() + "000" });
+        scene.cloud.store(ID, stored);
+        scene.cloud.refuse("UpdateItem", behaviour);
+        let mut event = message_event("{}");
+        event["requestContext"]["requestTimeEpoch"] = json!(NOW * 1000);
+        answer(&scene, &event, what).await;
+        assert_eq!(scene.sent_to(ID), ["{}"], "{what}");
+        assert!(scene.bench.log().contains("Failed: the notice to connect anew: UpdateItem: "), "{what}: {}", scene.bench.log());
     })
     .await;
 }
@@ -266,9 +299,7 @@ async fn a_handshake_whose_connection_cannot_be_stored_is_refused() {
     let mut event = connect_event();
     event["multiValueQueryStringParameters"] = json!({ "token": [token(&json!({ "exp": NOW + 300 }))], "sessionId": ["s1"] });
     let event = &event;
-    // The table answers a stored item with an empty object; what else it says with success is not looked at.
-    let lasting = broken_table().into_iter().filter(|(what, _)| *what != "is deep");
-    each(lasting, |(what, behaviour)| async move {
+    each(broken_table(), |(what, behaviour)| async move {
         let scene = with_backend(&[], reply(200, "{}")).await;
         scene.cloud.forget(ID);
         scene.cloud.refuse("PutItem", behaviour);

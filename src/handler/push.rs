@@ -72,19 +72,25 @@ fn list(answer: &str) -> Option<Option<&str>> {
     (members.text("type").as_deref() == Some(frame::PUSH)).then(|| members.raw("messages"))
 }
 
-/// Sends every message to whom it is for: the sender in the order of the list, and so each of the others.
+/// Sends every message to whom it is for: the sender in the order of the list, and so each of the others, at the same time.
 pub(super) async fn send(cx: &Call<'_>, base: &BaseUrl, sender: &Client<'_>, connection: &Connection, request_id: &str, out: &[Outgoing]) {
-    let peers =
-        if out.iter().any(|one| one.to == To::Session) { connections::of_session(cx, &connection.session_id).await } else { Vec::new() };
-    let peers = peers.iter().map(|(id, peer)| Client { connection_id: id, parts: peer.parts });
-    let others = peers.filter(|peer| peer.connection_id != sender.connection_id);
-    let posts = std::iter::once((*sender, out.iter().collect::<Vec<_>>()))
-        .chain(others.map(|peer| (peer, out.iter().filter(|one| one.to == To::Session).collect())));
-    futures_util::stream::iter(posts)
-        .for_each_concurrent(AT_ONCE, |(client, texts)| async move {
-            reply::deliver(cx, base, &client, request_id, texts.into_iter().map(|one| one.text.as_str())).await;
-        })
-        .await;
+    let to_sender = reply::deliver(cx, base, sender, request_id, out.iter().map(|one| one.text.as_str()));
+    // The sender does not wait for the index, which may be slow.
+    let to_others = async {
+        let shared = || out.iter().filter(|one| one.to == To::Session).map(|one| one.text.as_str());
+        if shared().next().is_none() {
+            return;
+        }
+        let peers = connections::of_session(cx, &connection.session_id).await;
+        let others = peers.iter().filter(|(id, _)| id != sender.connection_id);
+        futures_util::stream::iter(others)
+            .for_each_concurrent(AT_ONCE, |(id, peer)| async move {
+                let client = Client { connection_id: id, parts: peer.parts };
+                reply::deliver(cx, base, &client, request_id, shared()).await;
+            })
+            .await;
+    };
+    tokio::join!(to_sender, to_others);
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ async fn a_list_goes_to_the_sender_and_its_session_in_order() {
     assert_eq!(scene.sent_to("peer="), ["\"three\""]);
     assert_eq!(scene.sent_to("other="), [""; 0]);
     assert_eq!(scene.table_calls(), ["GetItem", "Query"]);
+    assert_eq!(scene.sent_to(ID).len() + scene.sent_to("peer=").len() + 2, scene.aws.requests().len());
     let query = scene.aws.requests().into_iter().find(|seen| seen.operation() == "Query").unwrap().json();
     assert_eq!((&query["IndexName"], &query["Limit"]), (&json!("SessionIdIndex"), &json!(100)));
     assert_eq!(query["ExpressionAttributeValues"], json!({ ":session": { "S": "s1" } }));
