@@ -35,7 +35,7 @@ impl Listening {
     fn start(command: &mut Command, on_stderr: bool, mark: &str) -> Self {
         command.env("WSFIX_SIGNING_KEY", format!("{NEXT_KEY},{KEY}")).stdin(Stdio::null());
         if on_stderr {
-            command.stderr(Stdio::piped())
+            command.stderr(Stdio::piped()).stdout(Stdio::null())
         } else {
             command.stdout(Stdio::piped())
         };
