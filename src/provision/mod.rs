@@ -25,6 +25,7 @@ mod permissions;
 pub mod plan;
 pub mod preflight;
 pub mod progress;
+pub mod request;
 mod resource;
 mod resources;
 pub mod roles;
@@ -50,6 +51,7 @@ pub use plan::Plan;
 pub use preflight::Preflight;
 use preflight::{Asked, guard};
 use progress::{Event, Reporter};
+use request::Request;
 use resource::{Context, Kind, RESOURCES, label};
 use resources::{function, log_group, role};
 pub use roles::Survey;
@@ -248,6 +250,17 @@ pub async fn survey(run: &Run<'_>, named: Option<&str>) -> Result<Survey, Error>
         role::found(&cx.want, &seen).map_err(|verdict| Error::Refused(Plan { steps: verdict.steps, ..Plan::default() }.refusals()))?;
     let judged = roles::judge(&cx.clients, Scope::of(&cx.want, &seen, None), &roles).await?;
     Ok(roles::survey(&cx.want, &seen, &judged))
+}
+
+/// What to ask an administrator for. Changes nothing, and needs no right: what cannot be read is asked for.
+///
+/// # Errors
+/// When there is no answer at all, or the credentials are wrong.
+pub async fn request(run: &Run<'_>) -> Result<Request, Error> {
+    let cx = context(run, Desired::partly(run.config)).await?;
+    let seen = look(&cx, KEPT).await?;
+    let caller = resources::account::caller(&cx.clients.sts).await?;
+    Ok(Request::new(&cx.want, &seen, &caller))
 }
 
 /// Says what `teardown` would delete, and why that is ours. Changes nothing.

@@ -17,6 +17,7 @@ mod layout;
 mod lifecycle;
 mod logging;
 mod preflight;
+mod request;
 mod restricted;
 mod roles;
 mod support;

@@ -1,7 +1,10 @@
 //! `wsfix roles`: the account's roles, each with how well it serves, and why.
 
 mod choice;
+mod request;
 mod show;
+
+use std::path::PathBuf;
 
 use serde_json::json;
 
@@ -28,7 +31,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or config, 3 the ROLE that is named 
 
 Examples:
   wsfix roles
-  wsfix roles lambda_basic_execution")]
+  wsfix roles lambda_basic_execution
+  wsfix roles --request --out request.md")]
 pub(crate) struct RolesArgs {
     /// One role, a name or an ARN: each permission with its evidence
     #[arg(value_name = "ROLE")]
@@ -42,6 +46,18 @@ pub(crate) struct RolesArgs {
     #[arg(long, value_name = "MODE")]
     reply: Option<String>,
 
+    /// Writes what to ask an administrator for: what the role and you lack, with commands to paste
+    #[arg(long, conflicts_with = "all")]
+    request: bool,
+
+    /// How the request is written
+    #[arg(long, value_enum, default_value_t = request::Format::Markdown, requires = "request", value_name = "FORMAT")]
+    format: request::Format,
+
+    /// A file for the request
+    #[arg(short = 'O', long, requires = "request", value_name = "FILE")]
+    out: Option<PathBuf>,
+
     #[command(flatten)]
     names: Names,
 }
@@ -53,6 +69,10 @@ pub(crate) fn run(args: &RolesArgs, global: &Global, ui: &Ui) -> Result<Exit, Er
     let config = settings::load(ui, global, Purpose::Stack, flags)?;
     let stop = Stop::default();
     let run = Run { config: &config, reporter: ui, stop: &stop, consent: Consent::default() };
+    if args.request {
+        let request = block_on(until_stopped(ui, &stop, async { Ok(provision::request(&run).await?) }))?;
+        return request::run(&request, args.format, args.out.as_deref(), ui);
+    }
     let survey = block_on(until_stopped(ui, &stop, async { Ok(provision::survey(&run, args.role.as_deref()).await?) }))?;
     let not_fit = survey.roles.iter().all(|role| role.judged.fitness == Fitness::NotFit);
     let (exit, text) = match (survey.roles.as_slice(), &args.role) {

@@ -100,6 +100,11 @@ impl Sandbox {
         self.try_plan().unwrap_or_else(|error| panic!("plan: {error:#?}"))
     }
 
+    /// What would be asked of an administrator.
+    pub(crate) fn request(&self) -> provision::request::Request {
+        block_on(provision::request(&self.run())).unwrap_or_else(|error| panic!("request: {error:#?}"))
+    }
+
     pub(crate) fn status(&self) -> Status {
         block_on(provision::status(&self.run())).unwrap_or_else(|error| panic!("status: {error:#?}"))
     }
