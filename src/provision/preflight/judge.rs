@@ -245,7 +245,14 @@ mod tests {
 
     fn needs() -> Vec<Need> {
         let (want, place) = (desired(Settings { existing_role: Some("r".to_owned()), ..Settings::default() }), place());
-        caller(Scope { want: &want, place: &place, caller: None, role: Some("arn:aws:iam::111122223333:role/r"), api: None, table_policy: false })
+        caller(Scope {
+            want: &want,
+            place: &place,
+            caller: None,
+            role: Some("arn:aws:iam::111122223333:role/r"),
+            api: None,
+            table_policy: false,
+        })
     }
 
     fn need(needs: &[Need], action: &str, call: &str) -> Need {
