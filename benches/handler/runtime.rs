@@ -101,12 +101,20 @@ impl Function {
         self.started.elapsed()
     }
 
-    /// Processor time of all its threads so far.
+    /// Processor time of all its threads so far, to the nanosecond. What a thread does at this moment is not counted yet, so that all of
+    /// them have to be at rest.
     pub(crate) fn processor(&self) -> Duration {
+        let since = Instant::now();
+        while self.read("stat").any(|line| is_running(&line)) && since.elapsed() < Duration::from_millis(200) {
+            std::thread::yield_now();
+        }
+        Duration::from_nanos(self.read("schedstat").filter_map(|line| line.split(' ').next()?.parse::<u64>().ok()).sum())
+    }
+
+    /// A file of each thread; one that ends meanwhile is left out.
+    fn read<'a>(&self, file: &'a str) -> impl Iterator<Item = String> + use<'a> {
         let threads = fs::read_dir(format!("/proc/{}/task", self.pid())).expect("the process lives");
-        // Nanoseconds on a processor come first; a thread may end between the two reads.
-        let spent = threads.filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("schedstat")).ok());
-        Duration::from_nanos(spent.filter_map(|line| line.split(' ').next()?.parse::<u64>().ok()).sum())
+        threads.filter_map(move |thread| fs::read_to_string(thread.ok()?.path().join(file)).ok())
     }
 
     /// Most memory that it had at once, in bytes.
@@ -119,6 +127,11 @@ impl Function {
     fn pid(&self) -> u32 {
         self.child.id()
     }
+}
+
+/// The state comes after the name, which is in brackets and may hold anything.
+fn is_running(stat: &str) -> bool {
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('R'))
 }
 
 impl Drop for Function {

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use super::error::{AwsError, Error, Refusal};
 use super::evidence::Answer;
 use super::observed::Observed;
-use super::permissions::{Group, Need, Scope, caller as needs_of_caller};
+use super::permissions::{Need, Scope, caller as needs_of_caller};
 use super::plan::Plan;
 use super::resource::Context;
 use super::roles;
@@ -57,7 +57,7 @@ pub(crate) async fn survey(cx: &Context<'_>, seen: &Observed, plan: &Plan) -> Re
     let role = roles::arn(&cx.want, seen);
     let caller = caller::find(&cx.clients, &seen.caller).await?;
     let scope = Scope { caller: caller.principal(), ..Scope::of(&cx.want, seen, role.as_deref()) };
-    let needs = needs(cx, seen, scope);
+    let needs = needs_of_caller(scope);
     let checks = check(cx, seen, &caller, scope, &needs.iter().collect::<Vec<_>>(), plan).await?;
     let explicit = checks.iter().filter(|check| matches!(&check.answer, Answer::Denied(denied) if denied.explicit));
     let denied: Vec<(&str, &str)> = explicit.map(|check| (check.action, check.resource.as_str())).collect();
@@ -77,7 +77,7 @@ pub(crate) struct Asked(BTreeSet<(&'static str, Vec<String>)>);
 pub(crate) async fn guard(cx: &Context<'_>, seen: &Observed, plan: &Plan, asked: &mut Asked) -> Result<(), Error> {
     let role = roles::arn(&cx.want, seen);
     let scope = Scope::of(&cx.want, seen, role.as_deref());
-    let needs = needs(cx, seen, scope);
+    let needs = needs_of_caller(scope);
     let new: Vec<&Need> = needs
         .iter()
         .filter(|need| !need.optional && judge::is_called(need, plan))
@@ -90,18 +90,6 @@ pub(crate) async fn guard(cx: &Context<'_>, seen: &Observed, plan: &Plan, asked:
     let checks = check(cx, seen, &caller, scope, &new, plan).await?;
     let refusals: Vec<Refusal> = judge::merged(checks.into_iter().filter(Check::stops)).iter().map(Check::refusal).collect();
     if refusals.is_empty() { Ok(()) } else { Err(Error::Refused(refusals)) }
-}
-
-/// What the caller needs, with this role: one that has no permission on the table works by the table's policy alone.
-fn needs(cx: &Context<'_>, seen: &Observed, scope: Scope<'_>) -> Vec<Need> {
-    let mut needs = needs_of_caller(scope);
-    if roles::judged(&cx.want, seen).is_some_and(roles::Judged::needs_table_policy) {
-        for need in needs.iter_mut().filter(|need| need.group == Group::TablePolicy) {
-            need.optional = false;
-            need.without = "no connection can be stored: the execution role has no permission of its own on the table";
-        }
-    }
-    needs
 }
 
 async fn check(

@@ -14,7 +14,7 @@ use super::desired::Desired;
 use super::evidence::Answer;
 use super::observed::{Found, Observed, Place};
 use crate::config::Reply;
-use crate::contract::reply;
+use crate::contract::{env, reply};
 pub(crate) use choose::{Choice, choose, ordered, similar};
 #[cfg(test)]
 pub(crate) use judge::tests::weak;
@@ -68,13 +68,22 @@ pub(crate) struct ReplyMode {
     pub(crate) why: String,
 }
 
-/// Settles `auto`: `management-api`, unless the role is known not to allow it.
+/// Settles `auto`: `management-api` where the role is known to allow it. Where nobody knows, what the function does already, else
+/// `route-response`, which works with every role.
 pub(crate) fn reply(want: &Desired, seen: &Observed) -> ReplyMode {
-    reply_of(want.reply, judged(want, seen))
+    let function = seen.function.present().filter(|function| function.owner(&want.stack).is_ours());
+    reply_of(want.reply, judged(want, seen), function.and_then(|function| function.variable(env::REPLY)))
 }
 
-/// The mode for one role, whether or not it is the one that is taken.
-pub(crate) fn reply_of(wanted: Reply, role: Option<&Judged>) -> ReplyMode {
+/// The mode for one role, whether or not it is the one that is taken; `now`: what the stack's function does.
+fn reply_of(wanted: Reply, role: Option<&Judged>, now: Option<&str>) -> ReplyMode {
+    let unknown = |why: &str| match now {
+        Some(reply::MANAGEMENT_API) => (reply::MANAGEMENT_API, format!("{UNKNOWN}{why}, and the function replies so already")),
+        _ => (
+            reply::ROUTE_RESPONSE,
+            format!("{UNKNOWN}{why}, and this mode needs no permission; `reply: management-api` also sends what nobody asked for"),
+        ),
+    };
     let (mode, why) = match (wanted, role.and_then(Judged::may_reply)) {
         (Reply::ManagementApi, _) => (reply::MANAGEMENT_API, "the config says so".to_owned()),
         (Reply::RouteResponse, _) => (reply::ROUTE_RESPONSE, "the config says so".to_owned()),
@@ -83,8 +92,8 @@ pub(crate) fn reply_of(wanted: Reply, role: Option<&Judged>) -> ReplyMode {
             reply::ROUTE_RESPONSE,
             format!("the role may not do execute-api:ManageConnections ({}), which this mode does not need", denied.because()),
         ),
-        (Reply::Auto, Some(Answer::Unknown(why))) => (reply::MANAGEMENT_API, format!("{UNKNOWN}: {why}")),
-        (Reply::Auto, None) => (reply::MANAGEMENT_API, UNKNOWN.to_owned()),
+        (Reply::Auto, Some(Answer::Unknown(why))) => unknown(&format!(" ({why})")),
+        (Reply::Auto, None) => unknown(""),
     };
     ReplyMode { mode, why }
 }
@@ -112,14 +121,13 @@ pub struct Surveyed {
 /// Puts judged roles in order.
 pub(crate) fn survey(want: &Desired, seen: &Observed, judged: &[Judged]) -> Survey {
     let one = |judged: &Judged| {
-        let ReplyMode { mode, why } = reply_of(want.reply, Some(judged));
+        let ReplyMode { mode, why } = reply_of(want.reply, Some(judged), None);
         Surveyed { judged: judged.clone(), reply: mode, reply_why: why }
     };
     Survey { roles: ordered(judged.iter()).into_iter().map(one).collect(), in_use: seen.function_role(want).map(str::to_owned) }
 }
 
-const UNKNOWN: &str =
-    "whether the role allows execute-api:ManageConnections is not known; if no reply arrives, `reply: route-response` needs no permission";
+const UNKNOWN: &str = "whether the role allows execute-api:ManageConnections is not known";
 
 /// The one response that a WebSocket route can have, and the expression that picks it.
 pub(crate) const TWO_WAY: &str = "$default";

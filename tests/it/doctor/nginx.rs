@@ -65,7 +65,7 @@ fn started(directory: &Path, echo: &str) -> Option<(Running, [u16; 2])> {
         if ports.iter().all(|port| TcpStream::connect(("127.0.0.1", *port)).is_ok()) {
             return Some((process, ports));
         }
-        run(tokio::time::sleep(Duration::from_millis(20)));
+        run(async { tokio::time::sleep(Duration::from_millis(20)).await });
     }
     None
 }
