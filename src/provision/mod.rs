@@ -259,8 +259,9 @@ pub async fn survey(run: &Run<'_>, named: Option<&str>) -> Result<Survey, Error>
 pub async fn request(run: &Run<'_>) -> Result<Request, Error> {
     let cx = context(run, Desired::partly(run.config)).await?;
     let seen = look(&cx, KEPT).await?;
-    let caller = resources::account::caller(&cx.clients.sts).await?;
-    Ok(Request::new(&cx.want, &seen, &caller))
+    let plan = Plan::provision(&cx.want, &seen);
+    let preflight = preflight::survey(&cx, &seen, &plan).await?;
+    Ok(Request::new(&cx.want, &seen, &preflight.culprits))
 }
 
 /// Says what `teardown` would delete, and why that is ours. Changes nothing.

@@ -1,9 +1,10 @@
 //! What to ask an administrator for: the least policies of the two principals, filled in, with the reason for each line. Pure.
 //!
-//! `statements` makes policies of needs. The other modules write the document.
+//! `statements` makes policies of needs, `obstacles` the corrections of statements that deny. The other modules write the document.
 
 mod cloudformation;
 mod markdown;
+mod obstacles;
 mod shell;
 mod statements;
 mod terraform;
@@ -17,7 +18,9 @@ use super::desired::Desired;
 use super::evidence::Answer;
 use super::observed::{Found, Observed};
 use super::permissions::{self, Need, Scope};
+use super::preflight::Culprit;
 use super::roles::{self, Help, Judged, Trust};
+pub use obstacles::Obstacle;
 pub use statements::{Policy, Statement};
 
 /// One request. Its JSON is part of the interface.
@@ -39,6 +42,8 @@ pub struct Request {
     pub role: ExecutionRole,
     /// What the one who asks needs.
     pub deployer: Vec<Policy>,
+    /// The statements that deny it now, as far as they can be read.
+    pub obstacles: Vec<Obstacle>,
     /// What stands for something that is not known.
     pub placeholders: Vec<String>,
 }
@@ -99,7 +104,8 @@ pub enum Standing {
 
 impl Request {
     /// The request of an account as it was read.
-    pub(crate) fn new(want: &Desired, seen: &Observed, caller: &str) -> Self {
+    pub(crate) fn new(want: &Desired, seen: &Observed, culprits: &[Culprit]) -> Self {
+        let caller = &seen.caller;
         let proposed = roles::guess(&proposed_name(&want.function.name), &seen.place);
         let of_that_name = seen.judged.iter().find(|judged| want.role.is_none() && judged.name() == roles::name(&proposed));
         let judged = roles::judged(want, seen).or(of_that_name);
@@ -120,8 +126,9 @@ impl Request {
             principal: Principal::of(caller),
             role: execution_role(want, scope, &arn, there, judged),
             deployer: Policy::split(&name, deployer),
+            obstacles: obstacles::of(culprits, caller),
             placeholders: placeholders(scope),
-            caller: caller.to_owned(),
+            caller: caller.clone(),
         }
     }
 

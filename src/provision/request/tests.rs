@@ -9,14 +9,24 @@ use crate::provision::observed::Place;
 
 const USER: &str = "arn:aws:iam::111122223333:user/dev@example";
 
-fn seen() -> Observed {
+fn seen(caller: &str) -> Observed {
     let place = Place { account: "111122223333".to_owned(), partition: "aws".to_owned(), region: "eu-west-1".to_owned() };
-    Observed { place, ..Observed::default() }
+    Observed { place, caller: caller.to_owned(), ..Observed::default() }
 }
 
 fn request(caller: &str, role: Option<&str>) -> Request {
     let want = desired(Settings { existing_role: role.map(str::to_owned), ..Settings::default() });
-    Request::new(&want, &seen(), caller)
+    let statement = json!({ "Sid": "NoTables", "Effect": "Deny", "Action": "dynamodb:*", "Resource": "*" });
+    let culprit = Culprit {
+        action: "dynamodb:CreateTable".to_owned(),
+        resource: "arn:aws:dynamodb:eu-west-1:111122223333:table/WebSocketConnections".to_owned(),
+        policy: "Guard".to_owned(),
+        arn: Some("arn:aws:iam::111122223333:policy/Guard".to_owned()),
+        layer: crate::provision::evidence::Layer::Identity,
+        sid: Some("NoTables".to_owned()),
+        statement,
+    };
+    Request::new(&want, &seen(caller), &[culprit])
 }
 
 fn statements(policy: &Value) -> &Vec<Value> {
@@ -95,6 +105,14 @@ fn a_path_is_kept() {
     let request = request(USER, Some("arn:aws:iam::111122223333:role/service-role/x"));
     assert_eq!((request.role.name.as_str(), request.role.path.as_str()), ("x", "/service-role/"));
     assert_eq!(path("arn:aws:iam::111122223333:role/x"), "/");
+}
+
+#[test]
+fn an_obstacle_comes_with_a_correction_and_never_with_an_allow() {
+    let text = request(USER, None).markdown();
+    let (_, obstacles) = text.split_once("## 3. What stands in the way").expect("obstacles");
+    assert!(obstacles.contains("statement `NoTables`") && obstacles.contains("NotResource"), "{obstacles}");
+    assert!(!obstacles.contains("\"Allow\""), "{obstacles}");
 }
 
 #[test]

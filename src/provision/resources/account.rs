@@ -4,7 +4,6 @@ use std::rc::Rc;
 
 use crate::provision::answer::{Answer, unanswered};
 use crate::provision::desired::Desired;
-use crate::provision::error::AwsError;
 use crate::provision::observed::{Observed, Place, Slot};
 use crate::provision::plan::ApiCall;
 use crate::provision::resource::{Context, Kind, Resource, Seen, Verdict};
@@ -39,10 +38,4 @@ impl Resource for Account {
     fn diff(&self, _want: &Desired, _seen: &Observed) -> Verdict {
         Verdict::default()
     }
-}
-
-/// ARN of the one who calls.
-pub(crate) async fn caller(sts: &aws_sdk_sts::Client) -> Result<String, AwsError> {
-    let answer = sts.get_caller_identity().send().await.explain(GET_CALLER_IDENTITY, THE_CALLER)?;
-    Ok(answer.arn().unwrap_or_default().to_owned())
 }
