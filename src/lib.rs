@@ -25,11 +25,12 @@ pub mod config;
 #[cfg(feature = "handler")]
 pub mod handler;
 #[cfg(any(feature = "cli", feature = "handler"))]
+#[cfg_attr(not(feature = "handler"), allow(dead_code, unused_imports, reason = "the tool reads keys; the handler alone checks signatures"))]
 pub mod jose;
 #[cfg(feature = "cli")]
 pub mod local;
 #[cfg(feature = "cli")]
-mod policy;
+pub mod policy;
 #[cfg(feature = "cli")]
 pub mod provision;
 #[cfg(feature = "cli")]

@@ -32,7 +32,7 @@ pub(crate) enum Rejection {
 }
 
 impl Keys {
-    /// From one secret, or from two while it is changed: [`super::secrets`].
+    /// From one secret, or from two while it is changed: [`super::secrets()`].
     pub(crate) fn from_secret(algorithm: Algorithm, text: &str) -> Result<Self, SecretError> {
         let hash = algorithm.hmac().ok_or(SecretError::Public(algorithm))?;
         let secrets = super::secrets(algorithm, text)?;
