@@ -130,7 +130,7 @@ mod tests {
     use crate::provision::permissions::{Scope, execution_role};
 
     const ROLE: &str = "arn:aws:iam::111122223333:role/r";
-    const TABLE: &str = "arn:aws:dynamodb:eu-west-1:111122223333:table/t";
+    const TABLE: &str = "arn:aws:dynamodb:eu-west-1:111122223333:table/Table";
 
     fn needs() -> Vec<Need> {
         let want = desired(Settings { table: Some("Table".to_owned()), ..Settings::default() });
