@@ -39,7 +39,7 @@ pub(crate) struct RolesArgs {
     role: Option<String>,
 
     /// Shows those that are not fit too
-    #[arg(long, conflicts_with = "role")]
+    #[arg(long)]
     all: bool,
 
     /// How replies travel: auto, management-api or route-response

@@ -66,12 +66,17 @@ async fn the_environment_holds_what_lambda_sets_and_nothing_else() {
 #[tokio::test]
 async fn one_sandbox_takes_one_event_at_a_time_and_is_used_again() {
     let lab = lab();
-    lab.function("pid", "", "time.sleep(event.get('sleep', 0)); result = os.getpid()").send().await.unwrap();
+    // Each waits for the other, so that one process alone would never be done with the first.
+    let meet = "def meet(folder):\n    open(f'{folder}/{os.getpid()}', 'w').close()\n    while len(os.listdir(folder)) < 2:\n        time.sleep(0.01)";
+    let code = "meet(event['folder']) if 'folder' in event else None; result = os.getpid()";
+    lab.function("pid", meet, code).timeout(20).send().await.unwrap();
     let (first, _) = lab.invoke("pid", "{}").await;
     let (second, _) = lab.invoke("pid", "{}").await;
     assert_eq!(first, second);
-    let slow = r#"{"sleep":0.3}"#;
-    let ((one, _), (two, _)) = tokio::join!(lab.invoke("pid", slow), lab.invoke("pid", slow));
+    let folder = tempfile::tempdir().unwrap();
+    let event = serde_json::json!({ "folder": folder.path() }).to_string();
+    let ((one, failed), (two, late)) = tokio::join!(lab.invoke("pid", &event), lab.invoke("pid", &event));
+    assert!(!failed && !late, "{one} {two}");
     assert_ne!(one, two);
 }
 
