@@ -20,7 +20,6 @@ mod look;
 mod observed;
 pub mod outputs;
 mod ownership;
-#[allow(dead_code, unused_imports, reason = "not all that the list says is asked for yet")]
 mod permissions;
 pub mod plan;
 pub mod preflight;
