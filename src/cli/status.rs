@@ -1,11 +1,13 @@
 //! `wsfix status`: what is there, whether it works, and whether it is as the config says.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use comfy_table::{ContentArrangement, Table, presets};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::config::Purpose;
+use crate::provision::connections::{Connection, Connections};
 use crate::provision::outputs::ResourceStatus;
 use crate::provision::{self, Consent, Run, Status, Stop};
 
@@ -36,7 +38,8 @@ pub(crate) fn run(args: &StatusArgs, global: &Global, ui: &Ui) -> Result<Exit, E
     let status = block_on(until_stopped(ui, &stop, async { Ok(provision::status(&run).await?) }))?;
     let text = format!("stack `{}`\n{}", config.stack, show(&status, ui.paint()));
     let drift = status.drift.as_ref().map(plan::document);
-    let document = json!({ "stack": config.stack, "resources": status.resources, "outputs": status.outputs, "drift": drift });
+    let document = json!({ "stack": config.stack, "resources": status.resources, "outputs": status.outputs,
+        "connections": connections(&status.connections), "drift": drift });
     ui.result(Exit::Done, &text, &document)?;
     Ok(Exit::Done)
 }
@@ -60,6 +63,9 @@ fn show(status: &Status, paint: Paint) -> String {
     for line in table.lines() {
         let _ = writeln!(text, " {}", line.trim_end());
     }
+    if let Some(line) = show_connections(&status.connections) {
+        let _ = writeln!(text, "\nopen connections  {line}");
+    }
     let _ = match &status.drift {
         None => writeln!(text, "\nDrift cannot be told: the config is not complete (`wsfix plan` says what is missing)."),
         Some(drift) if drift.is_empty() => writeln!(text, "\nEverything is as the config says."),
@@ -78,6 +84,29 @@ fn show(status: &Status, paint: Paint) -> String {
         None => text.push_str("\nThere is no API yet: `wsfix provision` makes it.\n"),
     }
     text
+}
+
+/// `3, of 2 sessions`; `None`: there is no table.
+fn show_connections(connections: &Connections) -> Option<String> {
+    match connections {
+        Connections::NoTable => None,
+        Connections::Unknown(why) => Some(format!("unknown: {}", printable(why))),
+        Connections::Open(open) if open.is_empty() => Some("0".to_owned()),
+        Connections::Open(open) => Some(format!("{}, of {}", open.len(), count(sessions(open), "session"))),
+    }
+}
+
+fn sessions(open: &[Connection]) -> usize {
+    open.iter().map(|connection| connection.session_id.as_str()).collect::<BTreeSet<_>>().len()
+}
+
+/// For programs.
+fn connections(connections: &Connections) -> Value {
+    match connections {
+        Connections::NoTable => Value::Null,
+        Connections::Unknown(why) => json!({ "open": null, "sessions": null, "unknown": why }),
+        Connections::Open(open) => json!({ "open": open.len(), "sessions": sessions(open), "unknown": null }),
+    }
 }
 
 #[cfg(test)]
@@ -103,6 +132,7 @@ mod tests {
                 row("role", "lambda_basic_execution", "unknown", None, "iam:GetRole is denied"),
             ],
             outputs: Some(Outputs { websocket_url: "wss://abc.example/prod".to_owned(), ..Outputs::default() }),
+            connections: Connections::Unknown("Scan (dynamodb:Scan): AccessDenied".to_owned()),
             drift: Some(Plan::default()),
         };
         let text = show(&status, Paint::new(false));

@@ -6,6 +6,7 @@ mod answer;
 mod apply;
 mod aws;
 pub mod bundle;
+pub mod connections;
 pub mod denial;
 mod desired;
 mod environment;
@@ -230,7 +231,9 @@ pub async fn status(run: &Run<'_>) -> Result<Status, Error> {
     if function.handler.is_some() {
         cx.want.code = Some(bundle::build(function.handler.as_ref(), function.architecture, run.reporter).await?);
     }
+    let connections = connections::of_stack(&cx, &seen).await?;
     Ok(Status {
+        connections,
         resources: RESOURCES.iter().flat_map(|resource| resource.status(&cx.want, &seen)).collect(),
         outputs: outputs::outputs(&cx.want, &seen),
         drift: comparable.then(|| Plan::provision(&cx.want, &seen)),

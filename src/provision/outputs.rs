@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::connections::Connections;
 use super::desired::Desired;
 use super::observed::{Found, Observed};
 use super::plan::Plan;
@@ -39,6 +40,8 @@ pub struct Status {
     pub resources: Vec<ResourceStatus>,
     /// `None` where the stack has no API.
     pub outputs: Option<Outputs>,
+    /// The open connections.
+    pub connections: Connections,
     /// What differs from the config; `None` where the config is not complete enough to tell.
     pub drift: Option<Plan>,
 }

@@ -20,6 +20,7 @@ mod preflight;
 mod request;
 mod restricted;
 mod roles;
+mod status;
 mod support;
 mod tokens;
 mod tool;

@@ -6,7 +6,7 @@ use crate::config::AccessLogs;
 /// The service that the role is passed to.
 const LAMBDA: &str = "lambda.amazonaws.com";
 
-/// Everything that `plan`, `provision`, `status` and `teardown` ask for. `sts:GetCallerIdentity` needs no permission.
+/// Everything that the commands ask for. `sts:GetCallerIdentity` needs no permission.
 pub(crate) fn caller(scope: Scope<'_>) -> Vec<Need> {
     let mut needs = table(scope);
     needs.extend(function(scope));
@@ -16,7 +16,18 @@ pub(crate) fn caller(scope: Scope<'_>) -> Vec<Need> {
     needs.extend(stage_logs(scope));
     needs.extend(roles(scope));
     needs.extend(preflight(scope));
+    needs.extend(operate(scope));
     needs
+}
+
+/// A stack at work.
+fn operate(scope: Scope<'_>) -> Vec<Need> {
+    let table = scope.place.table(&scope.want.table);
+    vec![
+        Row::new(Group::Connections, Phase::Operate, "dynamodb:Scan", &["Scan"])
+            .on(table)
+            .optional("counts the open connections", "how many connections are open is not known"),
+    ]
 }
 
 fn table(scope: Scope<'_>) -> Vec<Need> {

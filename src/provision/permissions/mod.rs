@@ -51,6 +51,7 @@ pub(crate) enum Group {
     StageLogs,
     Roles,
     Caller,
+    Connections,
     Items,
     Replies,
     LogLines,
@@ -73,6 +74,7 @@ impl Group {
             Self::StageLogs => "StageLogs",
             Self::Roles => "ReadRoles",
             Self::Caller => "ReadOwnPermissions",
+            Self::Connections => "ReadConnections",
             Self::Items => "ConnectionItems",
             Self::Replies => "Replies",
             Self::LogLines => "LogLines",
@@ -92,6 +94,8 @@ pub(crate) enum Phase {
     Provision,
     /// By `teardown`.
     Teardown,
+    /// By commands that look at a stack at work: `status`, `logs` and their like.
+    Operate,
     /// By the running handler.
     Serve,
 }
@@ -104,6 +108,7 @@ impl Phase {
             Self::Preflight => "preflight",
             Self::Provision => "provision",
             Self::Teardown => "teardown",
+            Self::Operate => "operate",
             Self::Serve => "serve",
         }
     }

@@ -20,7 +20,7 @@ pub struct Check {
     pub action: &'static str,
     /// ARN, as a policy would name it.
     pub resource: String,
-    /// When it is used: `look`, `preflight`, `provision`, `teardown`, `serve`.
+    /// When it is used: `look`, `preflight`, `provision`, `teardown`, `operate`, `serve`.
     pub phase: &'static str,
     /// How much depends on it now.
     pub necessity: Necessity,

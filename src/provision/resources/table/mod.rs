@@ -290,6 +290,11 @@ fn adoption(name: &str, live: &Live, changes: Vec<FieldChange>, calls: &[ApiCall
     verdict
 }
 
+/// Whether a table is the stack's, or the one that its function works with.
+pub(crate) fn is_ours(want: &Desired, seen: &Observed, live: &Live) -> bool {
+    live.owner(&want.stack).is_ours() || serves_our_function(want, seen)
+}
+
 /// Whether the function, which proves to be ours, names this table: enough to go on using it, not enough to delete it.
 fn serves_our_function(want: &Desired, seen: &Observed) -> bool {
     let Some(function) = seen.function.present() else { return false };
