@@ -3,7 +3,7 @@
 use wsfix::local::calls::CallRecord;
 use wsfix::local::faults::{Fault, Kind, Moment};
 
-use super::support::{Sandbox, WEAK_ROLE, differences};
+use crate::support::{Sandbox, WEAK_ROLE, differences};
 
 /// The changing calls of one pipeline, as `CreateRoute#2`.
 fn changing(calls: &[CallRecord]) -> Vec<(String, u32)> {

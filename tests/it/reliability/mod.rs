@@ -1,0 +1,3 @@
+//! What a run does when something goes wrong: the tables of docs/reliability.md, one file for each.
+
+mod sweep;
