@@ -1,0 +1,102 @@
+/** A bash on a pseudo-terminal, which runs one command line after the other. */
+
+import { spawn, type IPty } from "@lydell/node-pty";
+import type { Place } from "./confinement.js";
+import { MarkReader, type Mark } from "./marker.js";
+
+const BASH = "/bin/bash";
+const CTRL_C = "\u0003";
+
+/** What a shell tells. */
+export interface ShellEvents {
+  /** It printed something. */
+  text(data: string): void;
+  /** The command ended. */
+  done(mark: Mark): void;
+  /** The shell ended; nothing follows. */
+  closed(exitCode: number): void;
+}
+
+export class Shell {
+  readonly #pty: IPty;
+  readonly #reader = new MarkReader();
+  /** Whether it has read its start file. */
+  #ready = false;
+  /** What was to be run before that. */
+  #early: string | null = null;
+
+  /** Throws where no process or terminal can be had. */
+  constructor(
+    private readonly place: Place,
+    size: { cols: number; rows: number },
+    private readonly events: ShellEvents,
+  ) {
+    // Echo is off between commands, and a command line comes as a file: the text holds what commands print, and nothing of how they are started.
+    this.#pty = spawn(BASH, ["--noprofile", "--noediting", "--rcfile", place.startFile, "-i"], {
+      name: "xterm-256color",
+      ...size,
+      cwd: place.home,
+      env: place.environment,
+      ...place.user,
+    });
+    this.#pty.onData((data) => {
+      this.#read(data);
+    });
+    this.#pty.onExit(({ exitCode, signal }) => {
+      events.closed(signal ? 128 + signal : exitCode);
+    });
+  }
+
+  /** Runs a command line; the one before it must have ended. */
+  run(command: string, cwd: string | undefined): void {
+    const folder = cwd?.replace(/^~(?=\/|$)/, this.place.home);
+    const change = folder === undefined ? "" : `cd -- '${folder.replaceAll("'", `'\\''`)}' || return\n`;
+    const line = `stty echo; . '${this.place.writeCommand(`${change}${command}\n`)}'\n`;
+    if (this.#ready) this.#pty.write(line);
+    else this.#early = line;
+  }
+
+  /** Keys for the program that runs. */
+  input(data: string): void {
+    this.#pty.write(data);
+  }
+
+  /** Ctrl-C: a program may ignore it. */
+  interrupt(): void {
+    this.#pty.write(CTRL_C);
+  }
+
+  resize(cols: number, rows: number): void {
+    this.#pty.resize(cols, rows);
+  }
+
+  /** Ends it with all that it has started. */
+  async end(): Promise<void> {
+    try {
+      this.#pty.kill("SIGKILL");
+    } catch {
+      // it has ended
+    }
+    await this.place.endAll();
+  }
+
+  #read(data: string): void {
+    for (const found of this.#reader.read(data)) {
+      if (typeof found === "string") this.events.text(found);
+      else if (this.#ready) this.events.done({ ...found, cwd: this.#short(found.cwd) });
+      else this.#begin();
+    }
+  }
+
+  /** A directory as people write it. */
+  #short(cwd: string): string {
+    const { home } = this.place;
+    return cwd === home || cwd.startsWith(`${home}/`) ? `~${cwd.slice(home.length)}` : cwd;
+  }
+
+  #begin(): void {
+    this.#ready = true;
+    if (this.#early !== null) this.#pty.write(this.#early);
+    this.#early = null;
+  }
+}
