@@ -3,22 +3,27 @@
 import type { AddressInfo } from "node:net";
 import { makeApp } from "./app.js";
 import { log, reason, warn } from "./log.js";
-import { NO_PUSH } from "./push.js";
+import { NO_PUSH, pushTo } from "./push.js";
+import type { Health } from "./routes/health.routes.js";
 import { readSettings, SettingsError, type Settings } from "./settings.js";
-import { UsedHere } from "./signature.js";
+import { RedisStore } from "./store/redis.js";
+import { NoStore } from "./store/store.js";
 import { Confinement } from "./terminal/confinement.js";
 import { Sessions } from "./terminal/sessions.js";
 
 /** Milliseconds that requests have to come to their end. */
 const LAST_REQUESTS = 5000;
 
-function serve(settings: Settings): void {
+async function serve(settings: Settings): Promise<void> {
+  const push = settings.managementUrl === null ? NO_PUSH : await pushTo(settings.managementUrl);
+  if (settings.redisUrl === null) log("[Redis] REDIS_URL is not set: sessions are kept in memory, and end with this process");
+  const store = settings.redisUrl === null ? new NoStore() : new RedisStore(settings.redisUrl);
   const confinement = new Confinement();
   if (confinement.warning !== null) warn(`[Terminal] Warning: ${confinement.warning}`);
-  const sessions = new Sessions({ ...settings, confinement, push: NO_PUSH });
+  const sessions = new Sessions({ ...settings, confinement, push, store });
   let ending = false;
-  const health = () => (ending ? null : { sessions: sessions.size, push: NO_PUSH.works, redis: "not used" as const });
-  const app = makeApp({ signingKeys: settings.signingKeys, used: new UsedHere(), sessions, health });
+  const health = (): Health | null => (ending ? null : { sessions: sessions.size, push: push.works, redis: store.status });
+  const app = makeApp({ signingKeys: settings.signingKeys, used: store, sessions, health });
   const server = app.listen(settings.port, settings.host, (error) => {
     if (error !== undefined) {
       warn(`cannot listen on ${settings.host}, port ${settings.port}: ${reason(error)}`);
@@ -41,6 +46,7 @@ function serve(settings: Settings): void {
     await sessions.close();
     server.closeIdleConnections();
     await closed;
+    await store.close();
     confinement.remove();
     process.exit(0);
   };
@@ -48,7 +54,7 @@ function serve(settings: Settings): void {
 }
 
 try {
-  serve(readSettings(process.env));
+  await serve(readSettings(process.env));
 } catch (error) {
   if (!(error instanceof SettingsError)) throw error;
   warn(error.message);

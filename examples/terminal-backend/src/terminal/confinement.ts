@@ -133,7 +133,8 @@ function startFile(processes: number): string {
     ...limits.map((limit) => `ulimit ${limit} || exit 125`),
     // Files that this process was given by its own parent. 255 is bash's terminal.
     'for wsfix_fd in /proc/$$/fd/*; do wsfix_fd=${wsfix_fd##*/}; case $wsfix_fd in [012]|255|"*") ;; *) eval "exec $wsfix_fd>&-" ;; esac; done',
-    "unset HISTFILE wsfix_fd OLDPWD",
+    'cd -- "$wsfix_cwd" 2>/dev/null',
+    "unset HISTFILE wsfix_cwd wsfix_fd OLDPWD",
     "umask 077",
     "PS1= PS2=",
     `PROMPT_COMMAND='wsfix_status=$?; stty sane -echo; ${MARK.replaceAll("'", `'\\''`)}'`,

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { log, programOf, quoted, reason, warn } from "../log.js";
 import type { Command, CommandResult, Ended, ErrorReply, Input, Output, Poll, Resize, Resume, ServerMessage } from "../protocol.js";
 import type { Push } from "../push.js";
+import type { SavedSession } from "../store/store.js";
 import type { Confinement, Place } from "./confinement.js";
 import type { Mark } from "./marker.js";
 import { Shell } from "./shell.js";
@@ -23,6 +24,8 @@ const ECHO = 150;
 const GRACE = 2000;
 /** Milliseconds without pushing after it failed. */
 const PAUSE = 5000;
+/** Code units of what was printed that are saved. */
+const SAVED = 16 * 1024;
 
 export interface SessionOptions {
   confinement: Confinement;
@@ -70,7 +73,23 @@ export class Session {
   #printed = 0;
   #over = false;
 
-  constructor(private readonly options: SessionOptions) {}
+  /** `saved`: what another process knew of it. `changed`: called when `saved` has changed. */
+  constructor(
+    private readonly options: SessionOptions,
+    saved: SavedSession | null,
+    private readonly changed: () => void,
+  ) {
+    if (saved === null) return;
+    ({ cols: this.cols, rows: this.rows, cwd: this.cwd } = saved);
+    const lost = saved.running === null ? "" : ": the command that ran is gone";
+    this.#transcript.append(`${saved.screen}\r\n[the terminal was started anew${lost}]\r\n`);
+  }
+
+  /** What another process needs to begin it anew. */
+  get saved(): SavedSession {
+    const { cols, rows, cwd } = this;
+    return { cols, rows, cwd, screen: this.#transcript.tail(SAVED), running: this.#run?.id ?? null };
+  }
 
   get connections(): string[] {
     return [...this.#attached.keys()];
@@ -140,6 +159,7 @@ export class Session {
     this.#run = run;
     this.#printed = 0;
     shell.run(command, cwd);
+    this.changed();
     await this.#until(() => run.result !== undefined, wait ?? (this.options.push.works ? PATIENCE.withPush : PATIENCE.withoutPush));
     if (run.result !== undefined) return this.#result(attached, run, ANSWER);
     const { data, ...place } = this.#take(attached, ANSWER);
@@ -157,6 +177,7 @@ export class Session {
   #resize({ cols, rows }: Resize): ServerMessage {
     [this.cols, this.rows] = [cols, rows];
     this.#shell?.resize(cols, rows);
+    this.changed();
     return { type: "resize_ack", cols, rows };
   }
 
@@ -179,6 +200,9 @@ export class Session {
   #start(): Shell {
     this.#place ??= this.options.confinement.place();
     const shell: Shell = new Shell(this.#place, this, {
+      ready: (cwd) => {
+        this.cwd = cwd;
+      },
       text: (data) => {
         this.#print(data);
       },
@@ -200,6 +224,7 @@ export class Session {
     this.#printed += data.length;
     this.#transcript.append(data);
     if (this.#printed > limit) {
+      // Nothing more is kept until the next command.
       this.#transcript.append(`\r\n[ended: more than ${this.options.outputKb} KB of output]\r\n`);
       this.#stop("output_limit");
     }
@@ -264,7 +289,7 @@ export class Session {
 
   /** Sends a connection what it has not got yet, one message after the other. */
   #push(attached: Attached): void {
-    if (!this.options.push.works || attached.pushing || !this.#hasNews(attached)) return;
+    if (!this.options.push.isSet || attached.pushing || !this.#hasNews(attached)) return;
     attached.pushing = true;
     const goOn = () => !this.#over && attached.answering === 0 && this.#attached.get(attached.connectionId) === attached && this.#hasNews(attached);
     const work = async () => {
@@ -303,6 +328,7 @@ export class Session {
   }
 
   #wake(): void {
+    this.changed();
     for (const wake of [...this.#waiting]) wake();
     for (const attached of this.#attached.values()) this.#push(attached);
   }

@@ -2,9 +2,14 @@
 
 import { log, quoted } from "../log.js";
 import type { ClientMessage, ErrorReply, Sender, ServerMessage } from "../protocol.js";
+import type { Store } from "../store/store.js";
 import { Session, type SessionOptions } from "./session.js";
 
+/** Milliseconds between two savings of a session, and of a connection. */
+const SAVE_EVERY = { session: 1000, connection: 30_000 };
+
 export interface SessionsOptions extends SessionOptions {
+  store: Store;
   /** `$disconnect` is best effort: a session ends when nothing was heard of it for so long. Clients ping. */
   idleSeconds: number;
   maxSessions: number;
@@ -17,10 +22,19 @@ interface Entry {
   owner: string;
   name: string;
   session: Session;
+  /** The next saving. */
+  saving?: NodeJS.Timeout | undefined;
+}
+
+/** What is known of a connection. */
+interface Connection {
+  since: number;
+  saved: number;
 }
 
 export class Sessions {
   readonly #entries = new Map<string, Entry>();
+  readonly #connections = new Map<string, Connection>();
   readonly #timer: NodeJS.Timeout;
   #closed = false;
 
@@ -35,8 +49,10 @@ export class Sessions {
   /** Answers a message; null: there is nothing to say. */
   async answer(sender: Sender, message: ClientMessage): Promise<ServerMessage | null> {
     const key = keyOf(sender);
+    this.#hear(sender);
     if (message.type === "ping") {
-      this.#entries.get(key)?.session.hear(sender.connectionId);
+      const entry = this.#entries.get(key);
+      entry?.session.hear(sender.connectionId);
       return { type: "pong", ...(message.id === undefined ? {} : { id: message.id }), timestamp: Date.now() };
     }
     if (this.#closed) return { type: "error", code: "shutting_down", message: "the backend ends: try again in a moment" };
@@ -47,20 +63,52 @@ export class Sessions {
   /** A connection has ended; its session goes on. */
   disconnected(connectionId: string): void {
     for (const { session } of this.#entries.values()) session.detach(connectionId);
+    this.#connections.delete(connectionId);
+    void this.options.store.removeConnection(connectionId);
   }
 
-  /** Ends the sessions that nobody was heard of for too long. */
+  /** Ends the sessions that nobody was heard of for too long, and forgets connections that were not said to have ended. */
   async endIdle(now = Date.now()): Promise<void> {
-    const idle = [...this.#entries.values()].filter(({ session }) => now - session.heard > this.options.idleSeconds * 1000);
-    for (const entry of idle) log(`[Terminal] Session ended: ${quoted(entry.name)}, idle for ${this.options.idleSeconds} s`);
+    const limit = now - this.options.idleSeconds * 1000;
+    for (const [connectionId, { saved }] of this.#connections) {
+      if (saved < limit - SAVE_EVERY.connection) this.disconnected(connectionId);
+    }
+    const idle = [...this.#entries.values()].filter(({ session }) => session.heard < limit);
+    for (const entry of idle) {
+      log(`[Terminal] Session ended: ${quoted(entry.name)}, idle for ${this.options.idleSeconds} s`);
+      void this.options.store.removeSession(entry.key);
+    }
     await Promise.all(idle.map((entry) => this.#end(entry)));
   }
 
-  /** Ends all of them; none begins after that. */
+  /** Ends all of them; none begins after that. What the store has is left for the next process. */
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#timer);
+    await Promise.all([...this.#entries.values()].map((entry) => this.#save(entry)));
     await Promise.all([...this.#entries.values()].map((entry) => this.#end(entry)));
+  }
+
+  #hear({ connectionId, sessionId, userId }: Sender): void {
+    const now = Date.now();
+    const known = this.#connections.get(connectionId) ?? { since: now, saved: 0 };
+    this.#connections.set(connectionId, known);
+    if (now - known.saved < SAVE_EVERY.connection) return;
+    known.saved = now;
+    void this.options.store.saveConnection(connectionId, { sessionId, userId, since: known.since, heard: now });
+    const entry = this.#entries.get(keyOf({ sessionId, userId }));
+    if (entry !== undefined) this.#saveSoon(entry);
+  }
+
+  #saveSoon(entry: Entry): void {
+    entry.saving ??= setTimeout(() => void this.#save(entry), SAVE_EVERY.session);
+  }
+
+  async #save(entry: Entry): Promise<void> {
+    clearTimeout(entry.saving);
+    entry.saving = undefined;
+    if (this.#entries.get(entry.key) !== entry) return;
+    await this.options.store.saveSession(entry.key, entry.session.saved, this.options.idleSeconds);
   }
 
   async #open(key: string, { userId, sessionId }: Sender): Promise<Entry | ErrorReply> {
@@ -70,12 +118,17 @@ export class Sessions {
       // One that nobody is connected to any more makes room.
       const left = own.find(({ session }) => session.connections.length === 0);
       if (left === undefined) return tooMany(`you have ${own.length} sessions: close one, or wait until it is idle`);
+      void this.options.store.removeSession(left.key);
       await this.#end(left);
     }
     if (this.#entries.size >= this.options.maxSessions) return tooMany("there are too many sessions: try again later");
-    const known = this.#entries.get(key); // made while another one ended
+    const saved = await this.options.store.session(key);
+    const known = this.#entries.get(key); // made meanwhile, by another message
     if (known !== undefined) return known;
-    const entry = { key, owner, name: sessionId, session: new Session(this.options) };
+    const session = new Session(this.options, saved, () => {
+      this.#saveSoon(entry);
+    });
+    const entry: Entry = { key, owner, name: sessionId, session };
     this.#entries.set(key, entry);
     return entry;
   }
@@ -83,11 +136,12 @@ export class Sessions {
   async #end(entry: Entry): Promise<void> {
     if (this.#entries.get(entry.key) === entry) this.#entries.delete(entry.key);
     await entry.session.end();
+    clearTimeout(entry.saving);
   }
 }
 
 /** A session belongs to a user: the same name with another user is another session. */
-function keyOf({ userId, sessionId }: Sender): string {
+function keyOf({ userId, sessionId }: Pick<Sender, "userId" | "sessionId">): string {
   return JSON.stringify([userId, sessionId]);
 }
 

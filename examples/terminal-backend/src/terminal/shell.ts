@@ -7,8 +7,10 @@ import { MarkReader, type Mark } from "./marker.js";
 const BASH = "/bin/bash";
 const CTRL_C = "\u0003";
 
-/** What a shell tells. */
+/** What a shell tells. Directories below its home begin with `~`. */
 export interface ShellEvents {
+  /** It has begun, in this directory. */
+  ready(cwd: string): void;
   /** It printed something. */
   text(data: string): void;
   /** The command ended. */
@@ -25,18 +27,19 @@ export class Shell {
   /** What was to be run before that. */
   #early: string | null = null;
 
-  /** Throws where no process or terminal can be had. */
+  /** `cwd`: where to begin, if that is there. Throws where no process or terminal can be had. */
   constructor(
     private readonly place: Place,
-    size: { cols: number; rows: number },
+    { cols, rows, cwd }: { cols: number; rows: number; cwd: string },
     private readonly events: ShellEvents,
   ) {
     // Echo is off between commands, and a command line comes as a file: the text holds what commands print, and nothing of how they are started.
     this.#pty = spawn(BASH, ["--noprofile", "--noediting", "--rcfile", place.startFile, "-i"], {
       name: "xterm-256color",
-      ...size,
+      cols,
+      rows,
       cwd: place.home,
-      env: place.environment,
+      env: { ...place.environment, wsfix_cwd: this.#long(cwd) },
       ...place.user,
     });
     this.#pty.onData((data) => {
@@ -49,8 +52,7 @@ export class Shell {
 
   /** Runs a command line; the one before it must have ended. */
   run(command: string, cwd: string | undefined): void {
-    const folder = cwd?.replace(/^~(?=\/|$)/, this.place.home);
-    const change = folder === undefined ? "" : `cd -- '${folder.replaceAll("'", `'\\''`)}' || return\n`;
+    const change = cwd === undefined ? "" : `cd -- '${this.#long(cwd).replaceAll("'", `'\\''`)}' || return\n`;
     const line = `stty echo; . '${this.place.writeCommand(`${change}${command}\n`)}'\n`;
     if (this.#ready) this.#pty.write(line);
     else this.#early = line;
@@ -84,8 +86,12 @@ export class Shell {
     for (const found of this.#reader.read(data)) {
       if (typeof found === "string") this.events.text(found);
       else if (this.#ready) this.events.done({ ...found, cwd: this.#short(found.cwd) });
-      else this.#begin();
+      else this.#begin(found.cwd);
     }
+  }
+
+  #long(cwd: string): string {
+    return cwd === "~" || cwd.startsWith("~/") ? `${this.place.home}${cwd.slice(1)}` : cwd;
   }
 
   /** A directory as people write it. */
@@ -94,8 +100,9 @@ export class Shell {
     return cwd === home || cwd.startsWith(`${home}/`) ? `~${cwd.slice(home.length)}` : cwd;
   }
 
-  #begin(): void {
+  #begin(cwd: string): void {
     this.#ready = true;
+    this.events.ready(this.#short(cwd));
     if (this.#early !== null) this.#pty.write(this.#early);
     this.#early = null;
   }

@@ -3,6 +3,9 @@
 /** Code units that are kept. */
 const KEPT = 256 * 1024;
 
+/** What JSON writes as a backslash and one more letter. */
+const SHORT = new Set('"\\\b\f\n\r\t');
+
 /** A piece of the text. */
 export interface Piece {
   /** Where it begins. */
@@ -56,8 +59,9 @@ function fitting(text: string, bytes: number): string {
   let end = 0;
   for (const letter of text) {
     const code = letter.codePointAt(0) ?? 0;
-    if (code < 0x20 || code === 0x7f) size += 6;
-    else if (code < 0x80) size += letter === '"' || letter === "\\" ? 2 : 1;
+    if (SHORT.has(letter)) size += 2;
+    else if (code < 0x20) size += 6;
+    else if (code < 0x80) size += 1;
     else size += code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
     if (size > bytes) break;
     end += letter.length;
