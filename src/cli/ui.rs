@@ -29,6 +29,8 @@ pub struct Ui {
     output: Output,
     out: Paint,
     err: Paint,
+    /// Standard output is a terminal.
+    screen: bool,
     /// Bars on standard error.
     animated: bool,
     /// A person can be asked.
@@ -63,6 +65,7 @@ impl Ui {
             output: global.output,
             out: Paint::new(text && out && !global.no_color),
             err: Paint::new(text && err && !global.no_color),
+            screen: out,
             animated: animated && !target.is_hidden(),
             interactive: err && io::stdin().is_terminal(),
             verbose: global.verbose > 0,
@@ -107,6 +110,16 @@ impl Ui {
                 let whole = json!({ "v": VERSION, "command": self.command.get(), "exit": exit.code(), "result": document });
                 self.print(&format!("{whole:#}"))
             }
+        }
+    }
+
+    /// A result that takes the place of the last one: on a terminal the screen begins anew, programs get one document a line.
+    pub(crate) fn refresh(&self, text: &str, document: &Value) -> Result<(), Error> {
+        match self.output {
+            Output::Text if self.screen => self.print(&format!("\x1b[H\x1b[2J{text}")),
+            Output::Text => self.print(&format!("{text}\n")),
+            Output::Json => self
+                .print(&json!({ "v": VERSION, "command": self.command.get(), "exit": Exit::Done.code(), "result": document }).to_string()),
         }
     }
 

@@ -215,15 +215,13 @@ async fn context<'a>(run: &Run<'a>, mut want: Desired) -> Result<Context<'a>, Er
 /// # Errors
 /// When the account cannot be read at all.
 pub async fn status(run: &Run<'_>) -> Result<Status, Error> {
-    let complete = Desired::new(run.config);
-    let mut comparable = complete.is_ok();
-    let mut want = complete.unwrap_or_else(|_| Desired::partly(run.config));
+    let (mut want, mut missing) = match Desired::new(run.config) {
+        Ok(want) => (want, Vec::new()),
+        Err(missing) => (Desired::partly(run.config), missing),
+    };
     match issuer::pinned(run.config).await {
         Ok(keys) => want.environment.extend(keys),
-        Err(refusal) => {
-            comparable = false;
-            run.reporter.event(Event::Note { text: format!("{}: {}; drift is not looked for", refusal.resource, refusal.reason) });
-        }
+        Err(refusal) => missing.push(refusal),
     }
     let mut cx = context(run, want).await?;
     let seen = look(&cx, KEPT).await?;
@@ -236,7 +234,8 @@ pub async fn status(run: &Run<'_>) -> Result<Status, Error> {
         connections,
         resources: RESOURCES.iter().flat_map(|resource| resource.status(&cx.want, &seen)).collect(),
         outputs: outputs::outputs(&cx.want, &seen),
-        drift: comparable.then(|| Plan::provision(&cx.want, &seen)),
+        drift: missing.is_empty().then(|| Plan::provision(&cx.want, &seen)),
+        not_compared: missing.iter().map(|refusal| format!("{}: {}", refusal.resource, refusal.reason)).collect(),
     })
 }
 

@@ -6,6 +6,7 @@ use super::connections::Connections;
 use super::desired::Desired;
 use super::observed::{Found, Observed};
 use super::plan::Plan;
+use super::resource::Kind;
 use super::roles;
 
 /// What a person needs from a stack. Its JSON is part of the interface.
@@ -44,6 +45,52 @@ pub struct Status {
     pub connections: Connections,
     /// What differs from the config; `None` where the config is not complete enough to tell.
     pub drift: Option<Plan>,
+    /// Why [`Self::drift`] is not known.
+    pub not_compared: Vec<String>,
+}
+
+/// How a stack is as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// Nothing of it is there.
+    Absent,
+    /// All of it can do its work.
+    Healthy,
+    /// Nothing is known to be wrong, and something could not be read.
+    Unknown,
+    /// Something is missing, or cannot do its work.
+    NotHealthy,
+}
+
+impl Health {
+    /// For programs.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Healthy => "healthy",
+            Self::Unknown => "unknown",
+            Self::NotHealthy => "not healthy",
+        }
+    }
+}
+
+impl Status {
+    /// How the stack is as a whole.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        // The role is there before the stack, and whatever becomes of it.
+        let mut own = self.resources.iter().filter(|one| one.kind != Kind::Role.name()).peekable();
+        if own.peek().is_some() && own.all(|one| one.state == "absent") {
+            Health::Absent
+        } else if self.resources.iter().any(|one| one.healthy == Some(false)) {
+            Health::NotHealthy
+        } else if self.resources.iter().any(|one| one.healthy.is_none()) {
+            Health::Unknown
+        } else {
+            Health::Healthy
+        }
+    }
 }
 
 /// One resource, as it is.

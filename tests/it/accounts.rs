@@ -83,6 +83,23 @@ fn a_stack_that_stands_works_and_is_not_changed_again() {
     }
 }
 
+/// Whatever is denied in the account: a stack that was just made is no reason for an alarm.
+#[test]
+fn the_status_of_a_fresh_stack_is_quiet() {
+    for visit in VISITS.iter().filter(|visit| visit.code("provision") == Some(0)) {
+        let status = &visit.said("status").out;
+        let first = status.lines().next().unwrap_or_default();
+        assert!(first.starts_with("stack `terminal`: healthy"), "{}:\n{status}", visit.name);
+        for words in ["not ok", "difference"] {
+            assert!(!status.contains(words), "{}: {words}\n{status}", visit.name);
+        }
+        assert!(status.contains("Everything is as the config says."), "{}:\n{status}", visit.name);
+    }
+    for visit in VISITS.iter().filter(|visit| ["several-fit-roles", "no-fit-role"].contains(&visit.name)) {
+        assert!(visit.said("status").out.starts_with("stack `terminal`: not there"), "{}: {}", visit.name, visit.said("status").out);
+    }
+}
+
 /// A role that may write logs and nothing else carries the whole stack.
 #[test]
 fn the_weak_role_passes_the_whole_tour() {

@@ -57,8 +57,11 @@ impl Resource for Role {
             Action::Refuse(why) => Some(why.clone()),
             Action::Keep | Action::Create | Action::Update(_) | Action::Adopt(_) | Action::Delete(_) => None,
         });
+        // No role is chosen before there is a function.
+        let open = want.role.is_none() && seen.function_role(want).is_none();
         let (state, healthy) = match (&seen.role, &refused) {
             (Found::Unknown(_), _) => ("unknown", None),
+            (_, Some(_)) if open => ("absent", Some(false)),
             (Found::Absent, _) => ("absent", Some(false)),
             (Found::Present(live), Some(_)) if want.role.is_some() && live.roles.is_empty() => ("absent", Some(false)),
             (Found::Present(_), Some(_)) => ("not fit", Some(false)),
