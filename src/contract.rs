@@ -170,7 +170,9 @@ pub mod ownership {
     pub const STACK_TAG: &str = "wsfix:stack";
     /// Tag key of what was there before the stack; its value is [`TRUE`].
     pub const ADOPTED_TAG: &str = "wsfix:adopted";
-    /// The value of [`ADOPTED_TAG`].
+    /// Tag key of what a teardown kept on purpose; its value is [`TRUE`].
+    pub const KEPT_TAG: &str = "wsfix:kept";
+    /// The value of [`ADOPTED_TAG`] and [`KEPT_TAG`].
     pub const TRUE: &str = "true";
 
     /// The text in the description of the API and of the function, for accounts where tagging is denied.

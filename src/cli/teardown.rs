@@ -5,8 +5,7 @@ use std::time::Instant;
 use serde_json::json;
 
 use crate::config::{Purpose, Settings};
-use crate::provision::plan::Action;
-use crate::provision::{self, Consent, Plan, Run, Stop};
+use crate::provision::{self, Consent, Plan, Run, Stop, TornDown};
 
 use super::error::Error;
 use super::exit::Exit;
@@ -25,6 +24,7 @@ The execution role is never touched.
 Examples:
   wsfix teardown
   wsfix teardown --stack terminal --yes
+  wsfix teardown --keep-data --keep-logs
   wsfix teardown --include-adopted")]
 pub(crate) struct TeardownArgs {
     /// Deletes without asking for the stack's name
@@ -33,6 +33,12 @@ pub(crate) struct TeardownArgs {
     /// Deletes what was there before the stack, too: what `--adopt` took into it
     #[arg(long)]
     include_adopted: bool,
+    /// Keeps the table with its items, and marks it as kept; a later provision takes it up again
+    #[arg(long)]
+    keep_data: bool,
+    /// Keeps the log groups with their lines
+    #[arg(long)]
+    keep_logs: bool,
     #[command(flatten)]
     names: Names,
 }
@@ -48,13 +54,18 @@ pub(crate) fn run(args: &TeardownArgs, global: &Global, ui: &Ui) -> Result<Exit,
     args.names.write(&mut flags);
     let config = settings::load(ui, global, Purpose::Stack, flags)?;
     let stop = Stop::default();
-    let run =
-        Run { config: &config, reporter: ui, stop: &stop, consent: Consent { delete_adopted: args.include_adopted, ..Consent::default() } };
+    let consent = Consent {
+        delete_adopted: args.include_adopted,
+        keep_data: args.keep_data,
+        keep_logs: args.keep_logs,
+        ..Consent::default()
+    };
+    let run = Run { config: &config, reporter: ui, stop: &stop, consent };
 
     block_on(async {
         let plan = until_stopped(ui, &stop, async { Ok(provision::plan_teardown(&run).await?) }).await?;
-        let left = left(&plan);
         if plan.is_empty() {
+            let left = left(&plan);
             ui.say(&plan::show(&plan, ui.paint_err(), ui.verbose()));
             ui.result(
                 Exit::Done,
@@ -72,11 +83,10 @@ pub(crate) fn run(args: &TeardownArgs, global: &Global, ui: &Ui) -> Result<Exit,
             confirm(ui, &config.stack).await?;
         }
         let started = Instant::now();
-        until_stopped(ui, &stop, async { Ok(provision::teardown(&run, &plan).await?) }).await?;
-        let deleted: Vec<String> = plan.changes().map(|step| format!("{} {}", step.kind, step.name)).collect();
-        let kept = if left.is_empty() { String::new() } else { format!("; left: {}", left.join(", ")) };
+        let TornDown { deleted, left } = until_stopped(ui, &stop, async { Ok(provision::teardown(&run, &plan).await?) }).await?;
+        let kept = if left.is_empty() { String::new() } else { format!(": {}", left.join(", ")) };
         let time = duration(started.elapsed());
-        let text = format!("{} of stack `{}` deleted in {time}{kept}", count(deleted.len(), "resource"), config.stack);
+        let text = format!("{} of stack `{}` deleted in {time}, {} left{kept}", count(deleted.len(), "resource"), config.stack, left.len());
         let document = json!({ "deleted": deleted, "left": left, "notes": plan.notes, "seconds": style::seconds(started.elapsed()) });
         ui.result(Exit::Done, &text, &document)?;
         Ok(Exit::Done)
@@ -85,8 +95,7 @@ pub(crate) fn run(args: &TeardownArgs, global: &Global, ui: &Ui) -> Result<Exit,
 
 /// What the stack has and this does not delete.
 fn left(plan: &Plan) -> Vec<String> {
-    let kept = plan.steps.iter().filter(|step| step.action == Action::Keep);
-    kept.map(|step| format!("{} {}", step.kind, step.name)).collect()
+    plan.kept().map(|step| format!("{} {}", step.kind, step.name)).collect()
 }
 
 async fn confirm(ui: &Ui, stack: &str) -> Result<(), Error> {

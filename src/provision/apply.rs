@@ -16,7 +16,7 @@ use super::resource::{Context, Kind, Resource, Seen, by_name, label};
 pub(crate) enum Order {
     /// Each after what it needs.
     Up,
-    /// All at once: what is deleted needs nothing.
+    /// The API first, which AWS refuses to delete while a custom domain name leads to it: nothing else is deleted then. The rest at once.
     Down,
 }
 
@@ -29,8 +29,10 @@ pub(crate) async fn apply(cx: &Context<'_>, stop: &Stop, order: Order, steps: &[
     let (mut done, mut errors) = (Vec::new(), Vec::<AwsError>::new());
     loop {
         if errors.is_empty() && !stop.requested() {
-            let ready =
-                |(_, resource): &(&Step, &dyn Resource)| order == Order::Down || !resource.needs().iter().any(|kind| open.contains(kind));
+            let ready = |(_, resource): &(&Step, &dyn Resource)| match order {
+                Order::Up => !resource.needs().iter().any(|kind| open.contains(kind)),
+                Order::Down => resource.kind() == Kind::Api || !open.contains(&Kind::Api),
+            };
             let (now, later): (Vec<_>, Vec<_>) = waiting.into_iter().partition(ready);
             waiting = later;
             for (step, resource) in now {

@@ -42,10 +42,18 @@ impl Resource for ExecutionLogs {
         Verdict::default()
     }
 
-    fn teardown(&self, _want: &Desired, seen: &Observed) -> Option<Verdict> {
-        let Found::Unknown(why) = &seen.execution_logs else { return None };
-        let [one, other] = prefixes(seen.api_id());
-        Some(Verdict::default().with_note(format!("execution logs may be left, in log groups {one}... and {other}...: {why}")))
+    fn teardown(&self, want: &Desired, seen: &Observed) -> Option<Verdict> {
+        let note = match &seen.execution_logs {
+            Found::Unknown(why) => {
+                let [one, other] = prefixes(seen.api_id());
+                format!("execution logs may be left, in log groups {one}... and {other}...: {why}")
+            }
+            Found::Present(groups) if want.consent.keep_logs && !groups.is_empty() => {
+                format!("the execution logs are kept, and no later teardown finds them: {}", groups.join(", "))
+            }
+            Found::Present(_) | Found::Absent => return None,
+        };
+        Some(Verdict::default().with_note(note))
     }
 }
 
@@ -64,9 +72,15 @@ async fn find(cx: &Context<'_>, api: &str) -> Result<Vec<String>, AwsError> {
     }
 }
 
+/// Those that go with the API.
+pub(crate) fn deleted<'a>(want: &Desired, seen: &'a Observed) -> &'a [String] {
+    let found = seen.execution_logs.present().filter(|_| !want.consent.keep_logs);
+    found.map_or(&[], Vec::as_slice)
+}
+
 /// Deletes them, before the API itself goes: afterwards nothing finds them any more. A denial is told, and stops nothing.
 pub(crate) async fn delete(cx: &Context<'_>, seen: &Observed) -> Result<(), AwsError> {
-    for group in seen.execution_logs.present().into_iter().flatten() {
+    for group in deleted(&cx.want, seen) {
         let call = cx.clients.logs.delete_log_group().log_group_name(group);
         let watch = cx.watch(Kind::Api, &cx.want.api.name, DELETE_LOG_GROUP, 60);
         match gone(retry(watch, async || call.clone().send().await.explain(DELETE_LOG_GROUP, group)).await) {

@@ -4,13 +4,13 @@ use std::rc::Rc;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
-use super::error::Error;
+use super::error::AwsError;
 use super::observed::Observed;
 use super::progress::Event;
 use super::resource::{Context, Kind, RESOURCES, Resource};
 
 /// Reads these kinds.
-pub(crate) async fn look(cx: &Context<'_>, kinds: impl Fn(Kind) -> bool) -> Result<Observed, Error> {
+pub(crate) async fn look(cx: &Context<'_>, kinds: impl Fn(Kind) -> bool) -> Result<Observed, AwsError> {
     let resource = format!("account in {}", cx.clients.region);
     cx.reporter.event(Event::Started { resource: resource.clone(), action: "look" });
     let found = read(cx, kinds).await;
@@ -21,7 +21,7 @@ pub(crate) async fn look(cx: &Context<'_>, kinds: impl Fn(Kind) -> bool) -> Resu
     found
 }
 
-async fn read(cx: &Context<'_>, kinds: impl Fn(Kind) -> bool) -> Result<Observed, Error> {
+async fn read(cx: &Context<'_>, kinds: impl Fn(Kind) -> bool) -> Result<Observed, AwsError> {
     let mut seen = Rc::new(Observed::default());
     let mut waiting: Vec<&dyn Resource> = RESOURCES.iter().copied().filter(|resource| kinds(resource.kind())).collect();
     let mut unread: Vec<Kind> = waiting.iter().map(|resource| resource.kind()).collect();

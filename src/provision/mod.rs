@@ -19,6 +19,7 @@ mod issuer;
 mod logging;
 mod look;
 mod observed;
+mod others;
 pub mod outputs;
 mod ownership;
 mod permissions;
@@ -42,19 +43,21 @@ use apply::{Order, apply};
 use aws::Clients;
 use desired::Desired;
 pub use error::Error;
+use error::{AwsError, Cause, Refusal};
 use look::look;
 use observed::Observed;
 pub use outputs::{Outputs, Status};
 use permissions::Scope;
-use plan::Action;
 pub use plan::Plan;
+use plan::{Action, Step};
 pub use preflight::Preflight;
 use preflight::{Asked, guard};
 use progress::{Event, Reporter};
 use request::Request;
 use resource::{Context, Kind, RESOURCES, label};
-use resources::{function, log_group, role};
+use resources::{account, function, log_group, role};
 pub use roles::Survey;
+use wait::{Probe, until};
 
 /// What every pipeline works with.
 pub struct Run<'a> {
@@ -68,13 +71,17 @@ pub struct Run<'a> {
     pub consent: Consent,
 }
 
-/// What may happen to resources that were there before the stack. By itself nothing does.
+/// What a person allows, or keeps back, besides the usual.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Consent {
     /// `plan`, `provision`: what is nobody's and has a wanted name is marked as this stack's, and made as the config wants it.
     pub adopt: bool,
     /// `teardown`: what was adopted is deleted too.
     pub delete_adopted: bool,
+    /// `teardown`: the table stays, and is marked as kept.
+    pub keep_data: bool,
+    /// `teardown`: the log groups stay.
+    pub keep_logs: bool,
 }
 
 /// A request to stop: no new step starts, those running finish.
@@ -101,6 +108,15 @@ pub struct Provisioned {
     pub plan: Plan,
     /// What a person needs from the stack.
     pub outputs: Outputs,
+}
+
+/// What `teardown` did.
+#[derive(Debug)]
+pub struct TornDown {
+    /// What is gone: `table NAME`. Whatever was gone before its turn came is not among it.
+    pub deleted: Vec<String>,
+    /// What the stack still has, as read at the end: what was adopted, or is kept on purpose.
+    pub left: Vec<String>,
 }
 
 /// Looks at the account and says what `provision` would do. Changes nothing.
@@ -271,28 +287,33 @@ pub async fn request(run: &Run<'_>) -> Result<Request, Error> {
 /// When the account cannot be read, or something stands in the way: a resource that is or may be ours and cannot be proven to be.
 pub async fn plan_teardown(run: &Run<'_>) -> Result<Plan, Error> {
     let cx = context(run, Desired::partly(run.config)).await?;
-    let seen = look(&cx, |kind| DELETED.contains(&kind)).await?;
-    let plan = Plan::teardown(&cx.want, &seen);
-    let refusals = plan.refusals();
-    if !refusals.is_empty() {
-        return Err(Error::Refused(refusals));
-    }
+    let (plan, seen) = deletions(&cx).await?;
     Ok(Plan { observed: Some(Box::new(seen)), ..plan })
 }
 
-/// Deletes what `plan` lists, and reads until it is gone.
+/// What there is to delete now.
+async fn deletions(cx: &Context<'_>) -> Result<(Plan, Observed), Error> {
+    let seen = look(cx, |kind| DELETED.contains(&kind)).await?;
+    let plan = Plan::teardown(&cx.want, &seen);
+    let refusals = plan.refusals();
+    if refusals.is_empty() { Ok((plan, seen)) } else { Err(Error::Refused(refusals)) }
+}
+
+/// Deletes what `plan` lists, and reads until it is gone. Everything is proven once more just before: a person may have taken long to say yes.
 ///
 /// # Errors
-/// When a step fails or the run is stopped: the error says what is gone and what is left.
-pub async fn teardown(run: &Run<'_>, plan: &Plan) -> Result<(), Error> {
+/// When something is there now that the plan does not list; and when a step fails or the run is stopped: the error says what is gone and
+/// what is left.
+pub async fn teardown(run: &Run<'_>, plan: &Plan) -> Result<TornDown, Error> {
     let cx = context(run, Desired::partly(run.config)).await?;
-    let seen = match &plan.observed {
-        Some(seen) => Observed::clone(seen),
-        None => look(&cx, |kind| DELETED.contains(&kind)).await?,
-    };
-    run.reporter.event(planned(plan));
-    apply(&cx, run.stop, Order::Down, &plan.steps, seen).await?;
-    let gone = |kind: Kind| plan.steps.iter().any(|step| step.kind == kind.name() && matches!(step.action, Action::Delete(_)));
+    let (now, seen) = deletions(&cx).await?;
+    let unlisted = unlisted(plan, &now, &seen);
+    if !unlisted.is_empty() {
+        return Err(Error::Refused(unlisted));
+    }
+    run.reporter.event(planned(&now));
+    apply(&cx, run.stop, Order::Down, &now.steps, seen).await?;
+    let gone = |kind: Kind| now.deletions().any(|step| step.kind == kind.name());
     let mut written = Vec::new();
     if gone(Kind::LogGroup) && gone(Kind::Function) {
         written.push((Kind::LogGroup, cx.want.log_group()));
@@ -301,15 +322,70 @@ pub async fn teardown(run: &Run<'_>, plan: &Plan) -> Result<(), Error> {
         written.push((Kind::AccessLogGroup, cx.want.access_log_group()));
     }
     let looks = if cx.want.endpoint.is_some() { 1 } else { LAST_LINES_LOOKS };
-    Ok(log_group::sweep(&cx, &written, looks).await?)
+    log_group::sweep(&cx, &written, looks).await?;
+    let deleted = now.deletions().map(|step| label(step.kind, &step.name)).collect();
+    Ok(TornDown { deleted, left: left(&cx).await? })
 }
 
-/// What is deleted one by one; everything else is a part of these.
-const DELETED: [Kind; 7] =
-    [Kind::Account, Kind::Table, Kind::LogGroup, Kind::AccessLogGroup, Kind::ExecutionLogs, Kind::Api, Kind::Function];
+/// What would be deleted, and was not listed when a person said yes.
+fn unlisted(plan: &Plan, now: &Plan, seen: &Observed) -> Vec<Refusal> {
+    // A name stands for one resource, but for APIs: a new one of the same name has another id.
+    let api = plan.observed.as_ref().is_none_or(|before| before.api().map(|one| &one.id) == seen.api().map(|one| &one.id));
+    let listed = |step: &Step| {
+        let same = plan.deletions().any(|before| (before.kind, &before.name) == (step.kind, &step.name));
+        same && (api || step.kind != Kind::Api.name())
+    };
+    let refusal = |step: &Step| Refusal {
+        resource: label(step.kind, &step.name),
+        reason: "it was made after the list of what is deleted was read".to_owned(),
+        remedy: "run the command again, and read the new list".to_owned(),
+    };
+    now.deletions().filter(|step| !listed(step)).map(refusal).collect()
+}
+
+/// Reads until nothing is left to delete; answers with what is left on purpose.
+async fn left(cx: &Context<'_>) -> Result<Vec<String>, Error> {
+    let mut last = None;
+    let watch = cx.watch(Kind::Account, &cx.want.stack, account::GET_CALLER_IDENTITY, GONE_SECONDS);
+    let read = until(watch, async || {
+        let seen = look(cx, |kind| DELETED.contains(&kind)).await?;
+        let plan = Plan::teardown(&cx.want, &seen);
+        last = plan.deletions().next().cloned();
+        Ok(match &last {
+            Some(step) => Probe::Pending(format!("{} is there still", label(step.kind, &step.name))),
+            None => Probe::Ready(plan.kept().map(|step| label(step.kind, &step.name)).collect()),
+        })
+    });
+    match (read.await, last) {
+        (Err(AwsError { cause: cause @ Cause::TimedOut { .. }, .. }), Some(step)) => {
+            let call = step.calls.last().copied().unwrap_or(account::GET_CALLER_IDENTITY);
+            Err(AwsError::of(call, &step.name, cause, None).into())
+        }
+        (read, _) => Ok(read?),
+    }
+}
+
+/// What is deleted one by one, and what others may have put into it or hung onto it.
+const DELETED: [Kind; 12] = [
+    Kind::Account,
+    Kind::Table,
+    Kind::LogGroup,
+    Kind::AccessLogGroup,
+    Kind::ExecutionLogs,
+    Kind::Api,
+    Kind::Function,
+    Kind::Permission,
+    Kind::Integration,
+    Kind::Route,
+    Kind::Stage,
+    Kind::Others,
+];
 
 /// What is compared: everything that wsfix makes or works with.
-const KEPT: fn(Kind) -> bool = |kind| !matches!(kind, Kind::ExecutionLogs);
+const KEPT: fn(Kind) -> bool = |kind| !matches!(kind, Kind::ExecutionLogs | Kind::Others);
+
+/// A deletion is waited for where it is made; only a read that lags behind takes longer.
+const GONE_SECONDS: u64 = 30;
 
 /// Last log lines come in for seconds after a function is gone, and make its group anew; ten looks take 6.5 s.
 const LAST_LINES_LOOKS: u32 = 10;

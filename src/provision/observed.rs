@@ -3,6 +3,7 @@
 use crate::provision::desired::Desired;
 use crate::provision::error::{AwsError, Cause};
 use crate::provision::former;
+use crate::provision::others;
 use crate::provision::ownership::{Part, is_untagged, is_without};
 use crate::provision::resources::{api, function, integration, log_group, permission, role, route, route_response, stage, table};
 use crate::provision::roles::Judged;
@@ -162,6 +163,8 @@ pub(crate) struct Observed {
     pub(crate) permission: Found<permission::Live>,
     pub(crate) stage: Found<stage::Live>,
     pub(crate) former: Vec<former::Former>,
+    /// Who else calls the function; only looked for where it is to be deleted.
+    pub(crate) callers: others::Callers,
 }
 
 /// One slot, as a look or a step leaves it.
@@ -190,6 +193,7 @@ pub(crate) enum Slot {
     Permission(Found<permission::Live>),
     Stage(Found<stage::Live>),
     Former(Vec<former::Former>),
+    Callers(others::Callers),
 }
 
 impl Observed {
@@ -228,6 +232,7 @@ impl Observed {
             Slot::Permission(found) => self.permission = found,
             Slot::Stage(found) => self.stage = found,
             Slot::Former(former) => self.former = former,
+            Slot::Callers(callers) => self.callers = callers,
         }
     }
 

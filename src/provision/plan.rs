@@ -76,6 +76,16 @@ impl Plan {
         self.steps.iter().filter(|step| !matches!(step.action, Action::Keep))
     }
 
+    /// The steps that delete something.
+    pub fn deletions(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(|step| matches!(step.action, Action::Delete(_)))
+    }
+
+    /// The steps of a teardown after which the resource is there still.
+    pub fn kept(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(|step| matches!(step.action, Action::Keep | Action::Update(_)))
+    }
+
     /// What `provision` would do.
     pub(crate) fn provision(want: &Desired, seen: &Observed) -> Self {
         let mut plan = Self::default();

@@ -13,6 +13,7 @@ use super::error::AwsError;
 use super::execution_logs;
 use super::former;
 use super::observed::{Observed, Slot};
+use super::others;
 use super::outputs::ResourceStatus;
 use super::ownership::Part;
 use super::plan::{Action, ApiCall, FieldChange, Step};
@@ -70,6 +71,7 @@ pub(crate) enum Kind {
     Permission,
     Stage,
     Former,
+    Others,
 }
 
 impl Kind {
@@ -93,6 +95,7 @@ impl Kind {
             Self::Permission => "permission",
             Self::Stage => "stage",
             Self::Former => "former resource",
+            Self::Others => "others",
         }
     }
 }
@@ -289,6 +292,7 @@ pub(crate) static RESOURCES: &[&dyn Resource] = &[
     &log_group::LogGroup::OF_STAGE,
     &execution_logs::ExecutionLogs,
     &stage::Stage,
+    &others::Others,
 ];
 
 /// The resource that a step is about.

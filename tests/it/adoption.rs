@@ -14,8 +14,8 @@ use super::support::console::{self, attribute, key, text};
 use super::support::{Sandbox, block_on, differences};
 use super::tool::Tool;
 
-const ADOPT: Consent = Consent { adopt: true, delete_adopted: false };
-const DELETE: Consent = Consent { adopt: false, delete_adopted: true };
+const ADOPT: Consent = Consent { adopt: true, delete_adopted: false, keep_data: false, keep_logs: false };
+const DELETE: Consent = Consent { adopt: false, delete_adopted: true, keep_data: false, keep_logs: false };
 
 /// A sandbox with a half-made stack in it, and the API's id.
 fn half_made() -> (Sandbox, String) {

@@ -59,6 +59,8 @@ fn table(scope: Scope<'_>) -> Vec<Need> {
         },
         row(Group::TableTags, Provision, "dynamodb:TagResource", &["CreateTable", "TagResource"])
             .optional("marks the table as this stack's", "the table has no tags; its resource policy marks it"),
+        row(Group::TableTags, Provision, "dynamodb:UntagResource", &["UntagResource"])
+            .optional("takes up a table that a teardown kept", "the table's tags go on to say that it is kept"),
         row(Group::Table, Teardown, "dynamodb:DeleteTable", &["DeleteTable"]).needed("deletes the table", "the table cannot be deleted"),
     ]
 }
@@ -94,12 +96,16 @@ fn function(scope: Scope<'_>) -> Vec<Need> {
         row(Group::Function, Teardown, "lambda:DeleteFunction", &["DeleteFunction"])
             .needed("deletes the function", "the function cannot be deleted"),
     ];
-    if scope.want.consent.adopt {
-        needs.push(Row::new(Group::Function, Look, "lambda:ListEventSourceMappings", &["ListEventSourceMappings"]).on("*").optional(
-            "sees who else calls a function that is adopted; AWS lists all event sources or none",
-            "whose events the handler would get is not told",
-        ));
-    }
+    let without = "a function that others use is deleted all the same";
+    let phase = if scope.want.consent.adopt { Look } else { Teardown };
+    needs.extend([
+        Row::new(Group::OtherCallers, phase, "lambda:ListEventSourceMappings", &["ListEventSourceMappings"])
+            .on("*")
+            .optional("sees whose events the function gets; AWS lists all event sources or none", without),
+        row(Group::OtherCallers, Teardown, "lambda:ListAliases", &["ListAliases"]).optional("sees whether others call an alias", without),
+        row(Group::OtherCallers, Teardown, "lambda:ListFunctionUrlConfigs", &["ListFunctionUrlConfigs"])
+            .optional("sees whether the function has a URL of its own", without),
+    ]);
     needs
 }
 

@@ -8,7 +8,7 @@ use crate::provision::observed::{Observed, Place, Slot};
 use crate::provision::plan::ApiCall;
 use crate::provision::resource::{Context, Kind, Resource, Seen, Verdict};
 
-const GET_CALLER_IDENTITY: ApiCall = ApiCall { name: "GetCallerIdentity", iam: "sts:GetCallerIdentity" };
+pub(crate) const GET_CALLER_IDENTITY: ApiCall = ApiCall { name: "GetCallerIdentity", iam: "sts:GetCallerIdentity" };
 
 /// What the call is about, in errors.
 const THE_CALLER: &str = "of the credentials";

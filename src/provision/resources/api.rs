@@ -227,7 +227,7 @@ impl Resource for Api {
                 }
                 Owner::Ours | Owner::Other(_) | Owner::Nobody | Owner::Unknown => {
                     let adopted = if one.adopted() { ", and was adopted" } else { "" };
-                    let groups = seen.execution_logs.present().cloned().unwrap_or_default();
+                    let groups = execution_logs::deleted(want, seen);
                     let logs = groups.iter().map(|group| format!(", and so does its log group {group}")).collect::<String>();
                     let why = format!("{} has this stack's mark{adopted}; its routes, integrations and stages go with it{logs}", one.id);
                     let calls = groups.iter().map(|_| execution_logs::DELETE_LOG_GROUP).chain([DELETE_API]).collect::<Vec<_>>();

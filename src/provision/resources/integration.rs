@@ -75,7 +75,7 @@ impl One {
     }
 
     /// What it calls, in few words.
-    fn target(&self) -> &str {
+    pub(crate) fn target(&self) -> &str {
         self.function().unwrap_or(if self.spec.uri.is_empty() { &self.spec.kind } else { &self.spec.uri })
     }
 
@@ -106,7 +106,8 @@ impl Live {
     }
 }
 
-fn is_marked(want: &Desired, one: &One) -> bool {
+/// Whether its description says that it is this stack's.
+pub(crate) fn is_marked(want: &Desired, one: &One) -> bool {
     marked(Some(&one.spec.description)) == Some(&want.stack)
 }
 

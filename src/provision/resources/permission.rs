@@ -61,8 +61,29 @@ impl Spec {
 pub(crate) struct Live {
     /// The statements that are ours, by their ids.
     ours: Vec<(String, Spec)>,
-    /// Who else may call the function, in words.
-    others: Vec<String>,
+    /// The statements of others.
+    others: Vec<Other>,
+}
+
+/// A statement that is not ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Other {
+    pub(crate) sid: String,
+    /// Whom it lets call the function: `events.amazonaws.com (by-hand, for arn:...)`.
+    pub(crate) words: String,
+    /// What they call it for; empty: anything.
+    source_arn: String,
+}
+
+impl Live {
+    /// The statements that let somebody else than this API call the function.
+    pub(crate) fn of_others(&self, api: Option<&str>) -> impl Iterator<Item = &Other> {
+        let of_api = move |other: &&Other| {
+            let path = other.source_arn.splitn(6, ':').nth(5).unwrap_or_default();
+            api.is_some() && path.split('/').next() == api
+        };
+        self.others.iter().filter(move |other| !of_api(other))
+    }
 }
 
 fn sid(seen: &Observed) -> String {
@@ -104,7 +125,7 @@ impl Resource for Permission {
         };
         // Who adopts a function should know who calls it.
         if seen.function.present().is_some_and(|function| !function.owner(&want.stack).is_ours()) {
-            let others = live.others.join(", ");
+            let others = live.others.iter().map(|other| other.words.as_str()).collect::<Vec<_>>().join(", ");
             verdict.notes.extend((!others.is_empty()).then(|| format!("function {name}: its policy goes on to name others: {others}")));
         }
         verdict
@@ -170,15 +191,15 @@ async fn read(cx: &Context<'_>) -> Result<Live, AwsError> {
     Ok(Live { ours: items(&policy["Statement"]).filter_map(ours).collect(), others })
 }
 
-/// A statement of others, in words: `events.amazonaws.com (by-hand, for arn:...)`.
-fn others(statement: &Value) -> String {
+fn others(statement: &Value) -> Other {
     let text = |value: &Value| items(value).filter_map(Value::as_str).collect::<Vec<_>>().join(", ");
     let principal = &statement["Principal"];
     let who = [&principal["Service"], &principal["AWS"], principal].into_iter().map(text).find(|who| !who.is_empty());
-    let source = condition(statement, "aws:sourcearn");
-    let source = if source.is_empty() { String::new() } else { format!(", for {source}") };
+    let source_arn = condition(statement, "aws:sourcearn");
+    let source = if source_arn.is_empty() { String::new() } else { format!(", for {source_arn}") };
     let denied = if statement["Effect"] == "Deny" { ", denied" } else { "" };
-    format!("{} ({}{source}{denied})", who.unwrap_or_else(|| principal.to_string()), text(&statement["Sid"]))
+    let sid = text(&statement["Sid"]);
+    Other { words: format!("{} ({sid}{source}{denied})", who.unwrap_or_else(|| principal.to_string())), sid, source_arn }
 }
 
 /// A statement that is ours, by its id.
@@ -280,8 +301,15 @@ mod tests {
         let mut foreign = statement;
         foreign["Sid"] = json!("console-made");
         assert!(ours(&foreign).is_none());
-        assert_eq!(others(&foreign), "apigateway.amazonaws.com (console-made, for arn:a1/prod/*)");
+        assert_eq!(others(&foreign).words, "apigateway.amazonaws.com (console-made, for arn:a1/prod/*)");
         let bucket = json!({ "Sid": "s3", "Effect": "Allow", "Principal": "*", "Action": ACTION });
-        assert_eq!(others(&bucket), "* (s3)");
+        assert_eq!(others(&bucket).words, "* (s3)");
+        let live = Live { ours: Vec::new(), others: vec![others(&foreign), others(&bucket)] };
+        let of_others = |api| live.of_others(api).map(|other| other.sid.as_str()).collect::<Vec<_>>();
+        assert_eq!(of_others(None), ["console-made", "s3"]);
+        assert_eq!(of_others(Some("a1")), ["console-made", "s3"], "its source is no API's");
+        foreign["Condition"] = json!({ "ArnLike": { "AWS:SourceArn": "arn:aws:execute-api:eu-west-1:111122223333:a1/*/*" } });
+        let live = Live { ours: Vec::new(), others: vec![others(&foreign)] };
+        assert_eq!((live.of_others(Some("a1")).count(), live.of_others(Some("a2")).count()), (0, 1));
     }
 }

@@ -13,6 +13,7 @@ use super::model::{Function, Just, Logging, Settings};
 use super::policy::Policy;
 use super::pool::Pool;
 use super::state::{arn_of, name_in};
+use super::triggers::Triggers;
 use super::{read as reading, tags};
 use crate::local::ids;
 use crate::local::wire::{Answer, Call, Caller, Outcome, ServiceError};
@@ -119,6 +120,7 @@ pub(super) async fn create(world: &Arc<World>, call: &Call) -> Outcome {
         active_at: Instant::now() + world.delays.function,
         updated_at: None,
         gone_at: None,
+        triggers: Triggers::default(),
         name: name.clone(),
     };
     let answer = Answer::json(201, &function.configuration(Just::Created));

@@ -1,6 +1,6 @@
 //! Lambda: the control plane of functions, and the sandboxes that run their `bootstrap`.
 //!
-//! It has zip packages for `provided.*` runtimes; no versions, aliases, layers, images or event sources.
+//! It has zip packages for `provided.*` runtimes; no versions, layers or images. Aliases, function URLs and event sources are only kept.
 
 mod code;
 mod concurrency;
@@ -20,6 +20,7 @@ mod state;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod triggers;
 mod update;
 
 use std::sync::Arc;
@@ -44,7 +45,15 @@ pub(crate) async fn answer(world: &Arc<World>, call: &Call) -> Outcome {
     match (call.operation.as_str(), parts.as_slice()) {
         ("CreateFunction", _) => create::create(world, call).await,
         ("ListFunctions", _) => read::list(world, call),
-        ("ListEventSourceMappings", _) => read::event_sources(world, call),
+        ("CreateAlias", [_, name, _]) => triggers::create_alias(world, call, name),
+        ("ListAliases", [_, name, _]) => triggers::aliases(world, call, name),
+        ("DeleteAlias", [_, name, _, alias]) => triggers::delete_alias(world, call, name, alias),
+        ("CreateFunctionUrlConfig", [_, name, _]) => triggers::create_url(world, call, name),
+        ("ListFunctionUrlConfigs", [_, name, _]) => triggers::urls(world, call, name),
+        ("DeleteFunctionUrlConfig", [_, name, _]) => triggers::delete_url(world, call, name),
+        ("CreateEventSourceMapping", _) => triggers::create_event_source(world, call),
+        ("ListEventSourceMappings", _) => triggers::event_sources(world, call),
+        ("DeleteEventSourceMapping", [_, id]) => triggers::delete_event_source(world, call, id),
         ("GetFunction", [_, name]) => read::get(world, call, name),
         ("GetFunctionConfiguration", [_, name, _]) => read::configuration(world, call, name),
         ("UpdateFunctionCode", [_, name, _]) => update::code(world, call, name).await,

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::code::Code;
 use super::policy::Policy;
 use super::pool::Pool;
+use super::triggers::Triggers;
 use crate::local::ids;
 
 /// What a sandbox runs with: code and configuration at one moment. No `Debug`: secrets stand in the environment.
@@ -52,6 +53,7 @@ pub(super) struct Function {
     pub revision_id: String,
     pub tags: BTreeMap<String, String>,
     pub policy: Policy,
+    pub triggers: Triggers,
     pub reserved: Option<u64>,
     pub active_at: Instant,
     /// When the update that goes on is done.

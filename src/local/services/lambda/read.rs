@@ -53,12 +53,6 @@ pub(super) fn list(world: &Arc<World>, call: &Call) -> Outcome {
     Ok(Answer::json(200, &body))
 }
 
-/// There are none: nothing but API Gateway and callers of Invoke call a function here.
-pub(super) fn event_sources(world: &Arc<World>, call: &Call) -> Outcome {
-    world.authorize(&call.caller, "lambda:ListEventSourceMappings", "*", None)?;
-    Ok(Answer::json(200, &json!({ "EventSourceMappings": [] })))
-}
-
 pub(super) fn get(world: &Arc<World>, call: &Call, reference: &str) -> Outcome {
     let name = name_in(world, reference)?;
     authorize(world, call, "lambda:GetFunction", &name)?;

@@ -9,7 +9,7 @@ use aws_sdk_lambda::types::{
     Architecture, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus, PackageType, Runtime, State,
 };
 
-use super::{HANDLER, Live, Parts, RUNTIME, Spec, changes};
+use super::{EventSource, HANDLER, Live, Parts, RUNTIME, Spec, changes};
 use crate::config::variables::Variable;
 use crate::contract::ownership::STACK_TAG;
 use crate::provision::answer::{Answer, TAGGING, gone, unanswered};
@@ -53,15 +53,15 @@ pub(crate) async fn read(cx: &Context<'_>, name: &str) -> Result<Live, AwsError>
     Ok(live(&answer))
 }
 
-/// The event source mappings that call a function, by their sources.
-pub(super) async fn event_sources(cx: &Context<'_>, name: &str) -> Result<Vec<String>, AwsError> {
+/// The event source mappings that call a function.
+pub(crate) async fn event_sources(cx: &Context<'_>, name: &str) -> Result<Vec<EventSource>, AwsError> {
     let mut pages = cx.clients.lambda.list_event_source_mappings().function_name(name).into_paginator().send();
     let mut sources = Vec::new();
     while let Some(page) = pages.next().await {
         let page = page.explain(LIST_EVENT_SOURCE_MAPPINGS, name)?;
         sources.extend(page.event_source_mappings().iter().map(|mapping| {
-            // A self-managed Kafka has no ARN.
-            mapping.event_source_arn().or(mapping.uuid()).unwrap_or_default().to_owned()
+            let uuid = mapping.uuid().unwrap_or_default().to_owned();
+            EventSource { source: mapping.event_source_arn().unwrap_or(&uuid).to_owned(), uuid }
         }));
     }
     Ok(sources)

@@ -2,6 +2,8 @@
 
 mod calls;
 
+pub(crate) use calls::event_sources;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -105,7 +107,15 @@ pub(crate) struct Live {
     /// What it is that the handler's code would destroy, or could not run in.
     pub(crate) other_kind: Vec<String>,
     /// The event source mappings that call it; only asked where it may be adopted.
-    pub(crate) event_sources: Found<Vec<String>>,
+    pub(crate) event_sources: Found<Vec<EventSource>>,
+}
+
+/// Something that feeds a function: an event source mapping.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct EventSource {
+    pub(crate) uuid: String,
+    /// Its ARN; a self-managed Kafka has none.
+    pub(crate) source: String,
 }
 
 impl Live {
@@ -336,7 +346,7 @@ fn adoption(name: &str, live: &Live, changes: Vec<FieldChange>, calls: &[ApiCall
         Found::Present(sources) => verdict.notes.extend(
             sources
                 .iter()
-                .map(|source| format!("function {name}: an event source calls it, and would then call wsfix's handler: {source}")),
+                .map(|EventSource { source, .. }| format!("function {name}: an event source calls it, and would then call wsfix's handler: {source}")),
         ),
         Found::Unknown(why) => verdict.notes.push(format!("function {name}: whether event sources call it is not known: {why}")),
         Found::Absent => {}
@@ -421,7 +431,8 @@ mod tests {
     #[test]
     fn whose_events_an_adopted_function_would_get_is_told() {
         let mut live = found(FunctionConfiguration::builder().runtime(Runtime::Providedal2023));
-        live.event_sources = Found::Present(vec!["arn:aws:sqs:eu-west-1:111122223333:q".to_owned()]);
+        let queue = "arn:aws:sqs:eu-west-1:111122223333:q".to_owned();
+        live.event_sources = Found::Present(vec![EventSource { uuid: "u".to_owned(), source: queue }]);
         assert!(compared(live.clone()).notes.iter().any(|note| note.ends_with("handler: arn:aws:sqs:eu-west-1:111122223333:q")));
         live.event_sources = Found::Unknown("denied".to_owned());
         assert!(compared(live).notes.iter().any(|note| note.ends_with("whether event sources call it is not known: denied")));

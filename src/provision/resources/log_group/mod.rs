@@ -229,6 +229,10 @@ impl Resource for LogGroup {
             Owner::Ours if live.adopted(&want.stack) && !want.consent.delete_adopted => {
                 Some(Verdict::left(kind, &name, ", with its lines", &by_hand(&name)))
             }
+            Owner::Ours if want.consent.keep_logs => {
+                let note = format!("log group {name} is kept: `wsfix provision` takes it up again, `wsfix teardown` without `--keep-logs` deletes it");
+                Some(Verdict::step(kind, &name, Action::Keep, &[]).with_note(note))
+            }
             Owner::Ours => {
                 let adopted = if live.adopted(&want.stack) { ", and was adopted" } else { "" };
                 let why = format!("{} has this stack's tag{adopted}", live.arn);

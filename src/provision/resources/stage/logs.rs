@@ -107,12 +107,12 @@ impl Logs {
         }
     }
 
-    /// The stage's description, where the call says something of it.
+    /// The stage's description, where the call says something of it. `found`: nothing, where the stage is made.
     pub(super) fn description(&self, stack: &str, found: Option<&AccessLog>) -> Option<String> {
         match self {
             Self::Denied => Some(marker(stack) + DENIED),
             Self::Write(_) | Self::Stop if found.is_some_and(AccessLog::was_denied) => Some(marker(stack)),
-            Self::Write(_) | Self::Stop | Self::Leave => None,
+            Self::Write(_) | Self::Stop | Self::Leave => found.is_none().then(|| marker(stack)),
         }
     }
 

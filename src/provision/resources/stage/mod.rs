@@ -19,6 +19,7 @@ use crate::provision::desired::Desired;
 use crate::provision::error::{AwsError, Cause};
 use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::outputs::ResourceStatus;
+use crate::provision::ownership::marked;
 use crate::provision::plan::{Action, ApiCall, FieldChange};
 use crate::provision::resource::{self, Context, Field, Kind, Resource, Seen, Verdict, differences};
 use crate::provision::wait::retry;
@@ -72,14 +73,27 @@ impl Spec {
 pub(crate) struct Live {
     /// `None`: there are only others.
     stage: Option<One>,
-    /// Names of the API's other stages.
-    others: Vec<String>,
+    /// The API's other stages.
+    others: Vec<Other>,
+}
+
+/// A stage that the config does not name.
+#[derive(Clone, Debug)]
+pub(crate) struct Other {
+    pub(crate) name: String,
+    /// This stack made it, as its description says.
+    pub(crate) ours: bool,
 }
 
 impl Live {
     /// The stage that the config names.
     pub(crate) fn named(&self) -> Option<&One> {
         self.stage.as_ref()
+    }
+
+    /// Those that the config does not name.
+    pub(crate) fn others(&self) -> &[Other] {
+        &self.others
     }
 }
 
@@ -146,7 +160,7 @@ impl Resource for Stage {
                 Verdict::changes(Kind::Stage, name, changes, &calls)
             }
         };
-        for other in &live.others {
+        for Other { name: other, .. } in &live.others {
             let until = if seen.in_adopted_api() { "the API is deleted" } else { "`wsfix teardown`" };
             verdict
                 .notes
@@ -242,7 +256,11 @@ async fn read(cx: &Context<'_>, api: &str) -> Result<Live, AwsError> {
         for stage in page.items() {
             match stage.stage_name() {
                 Some(name) if name == cx.want.api.stage => live.stage = Some(one(stage)),
-                name => live.others.extend(name.map(str::to_owned)),
+                Some(name) => {
+                    let ours = marked(stage.description()) == Some(&cx.want.stack);
+                    live.others.push(Other { name: name.to_owned(), ours });
+                }
+                None => {}
             }
         }
         token = page.next_token().filter(|token| !token.is_empty()).map(str::to_owned);

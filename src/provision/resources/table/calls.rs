@@ -10,7 +10,8 @@ use aws_sdk_dynamodb::types::{
 use serde_json::Value;
 
 use super::expiry::{self, UPDATE_TIME_TO_LIVE};
-use super::{Live, Spec, changes, left_to_ask, policy, wanted_policy};
+use super::{Live, Spec, changes, kept_field, left_to_ask, policy, wanted_policy};
+use crate::contract::ownership::{KEPT_TAG, TRUE};
 use crate::contract::{SESSION_INDEX, item};
 use crate::provision::answer::{Answer, TAGGING, unanswered};
 use crate::provision::error::{AwsError, Cause};
@@ -28,6 +29,7 @@ const CREATE_TABLE: ApiCall = ApiCall { name: "CreateTable", iam: "dynamodb:Crea
 pub(crate) const UPDATE_TABLE: ApiCall = ApiCall { name: "UpdateTable", iam: "dynamodb:UpdateTable" };
 pub(crate) const PUT_RESOURCE_POLICY: ApiCall = ApiCall { name: "PutResourcePolicy", iam: "dynamodb:PutResourcePolicy" };
 pub(crate) const TAG_RESOURCE: ApiCall = ApiCall { name: "TagResource", iam: "dynamodb:TagResource" };
+pub(crate) const UNTAG_RESOURCE: ApiCall = ApiCall { name: "UntagResource", iam: "dynamodb:UntagResource" };
 pub(crate) const DELETE_TABLE: ApiCall = ApiCall { name: "DeleteTable", iam: "dynamodb:DeleteTable" };
 /// What making a table takes. Tags and the resource policy travel with CreateTable and need their own permissions.
 pub(crate) const CREATE: &[ApiCall] = &[
@@ -289,8 +291,11 @@ async fn repair(cx: &Context<'_>, seen: &Observed) -> Result<Slot, AwsError> {
     let has = |field: &str| changes.iter().any(|change| change.field == field);
     wait_active(cx, false).await?;
     // The marks come first: whatever happens after them, the table says whose it is.
-    if changes.iter().any(|change| change.field.starts_with(TAG_FIELD)) {
+    if changes.iter().any(|change| change.field.starts_with(TAG_FIELD) && !change.to.is_empty()) {
         put_tags(cx, &live.arn, &cx.want.tags_of(live.adopted(&cx.want.stack))).await?;
+    }
+    if has(&kept_field()) {
+        take_up(cx, &live.arn).await?;
     }
     if let Some(document) = wanted_policy(&cx.want, seen).filter(|_| has("resource_policy")) {
         put_policy(cx, seen, &live.arn, &document).await?;
@@ -360,6 +365,26 @@ async fn put_tags(cx: &Context<'_>, arn: &str, tags: &Tags) -> Result<(), AwsErr
     {
         Err(error) if matches!(error.cause, Cause::Denied { .. }) => {
             cx.without(Part::TableTags, format!("the table's tags stay as they are ({})", error.words()));
+            Ok(())
+        }
+        other => other.map(drop),
+    }
+}
+
+/// Marks the table as kept by a teardown.
+pub(super) async fn keep(cx: &Context<'_>, seen: Rc<Observed>) -> Result<Slot, AwsError> {
+    let Some(live) = seen.table.present() else { return Ok(Slot::Same) };
+    put_tags(cx, &live.arn, &Tags::from([(KEPT_TAG.to_owned(), TRUE.to_owned())])).await?;
+    Ok(Slot::Same)
+}
+
+/// Takes that mark off.
+async fn take_up(cx: &Context<'_>, arn: &str) -> Result<(), AwsError> {
+    let call = cx.clients.dynamodb.untag_resource().resource_arn(arn).tag_keys(KEPT_TAG);
+    let watch = cx.watch(Kind::Table, &cx.want.table, UNTAG_RESOURCE, 60);
+    match retry(watch, async || call.clone().send().await.explain(UNTAG_RESOURCE, arn)).await {
+        Err(error) if matches!(error.cause, Cause::Denied { .. }) => {
+            cx.without(Part::TableTags, format!("the table's tags go on to say that it is kept ({})", error.words()));
             Ok(())
         }
         other => other.map(drop),

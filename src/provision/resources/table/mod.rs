@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
+use crate::contract::ownership::{KEPT_TAG, TRUE};
 use crate::contract::{SESSION_INDEX, item};
 use crate::provision::desired::Desired;
 use crate::provision::error::AwsError;
@@ -92,7 +93,17 @@ impl Live {
 
     /// Whether teardown deletes it.
     pub(crate) fn goes(&self, want: &Desired) -> bool {
-        self.owner(&want.stack) == Owner::Ours && (want.consent.delete_adopted || !self.adopted(&want.stack))
+        self.owner(&want.stack) == Owner::Ours && !want.consent.keep_data && !self.is_left(want)
+    }
+
+    /// Whether it was adopted, and is not to be deleted.
+    fn is_left(&self, want: &Desired) -> bool {
+        self.adopted(&want.stack) && !want.consent.delete_adopted
+    }
+
+    /// Whether a teardown kept it, as its tag says.
+    fn kept(&self) -> bool {
+        self.tags.as_ref().is_some_and(|tags| tags.contains_key(KEPT_TAG))
     }
 
     /// The statements of its policy that are not ours.
@@ -141,12 +152,26 @@ pub(crate) async fn read(cx: &Context<'_>, name: &str) -> Result<Live, AwsError>
 /// What differs: fields first, then tags.
 pub(crate) fn changes(want: &Desired, seen: &Observed, live: &Live) -> Vec<FieldChange> {
     let mut changes = differences(&Spec::wanted(want, seen).fields(), &live.spec.fields());
-    changes.extend(tag_changes(
-        &want.tags_of(live.adopted(&want.stack)),
-        live.tags.as_ref(),
-        seen.untagged() || seen.is_without(Part::TableTags),
-    ));
+    let untagged = seen.untagged() || seen.is_without(Part::TableTags);
+    changes.extend(tag_changes(&want.tags_of(live.adopted(&want.stack)), live.tags.as_ref(), untagged));
+    if live.kept() && !untagged {
+        changes.push(FieldChange { field: kept_field(), from: TRUE.to_owned(), to: String::new() });
+    }
     changes
+}
+
+/// The tag of a kept table, as a field of a plan.
+fn kept_field() -> String {
+    format!("{TAG_FIELD}{KEPT_TAG}")
+}
+
+/// It stays, and says so.
+fn kept(name: &str, live: &Live) -> Verdict {
+    let items = if live.items > 0 { format!(", with its items (about {})", live.items) } else { String::new() };
+    let note = format!("table {name} is kept{items}: `wsfix provision` takes it up again, `wsfix teardown` without `--keep-data` deletes it");
+    let mark = FieldChange { field: kept_field(), from: String::new(), to: TRUE.to_owned() };
+    let marks = if live.kept() { Vec::new() } else { vec![mark] };
+    Verdict::changes(Kind::Table, name, marks, &[calls::TAG_RESOURCE]).with_note(note)
 }
 
 pub(crate) struct Table;
@@ -202,7 +227,7 @@ impl Resource for Table {
     }
 
     fn update<'a>(&'a self, cx: &'a Context<'a>, _name: &'a str, seen: Rc<Observed>) -> Seen<'a> {
-        Box::pin(calls::update(cx, seen))
+        if cx.want.consent.keep_data { Box::pin(calls::keep(cx, seen)) } else { Box::pin(calls::update(cx, seen)) }
     }
 
     fn delete<'a>(&'a self, cx: &'a Context<'a>, _name: &'a str, seen: Rc<Observed>) -> Seen<'a> {
@@ -225,10 +250,11 @@ impl Resource for Table {
             Owner::Ours if !seen.place.holds(&live.arn) => {
                 refuse(&format!("{} is not of this account and Region", live.arn), "check the credentials and `--region`")
             }
-            Owner::Ours if !live.goes(want) => {
+            Owner::Ours if live.is_left(want) => {
                 let with = if live.items > 0 { format!(", with its items (about {})", live.items) } else { String::new() };
                 Some(Verdict::left(Kind::Table, name, &with, &by_hand(name)))
             }
+            Owner::Ours if want.consent.keep_data => Some(kept(name, live)),
             Owner::Ours if live.deletion_protection => refuse(
                 "it is protected against deletion",
                 &format!("`aws dynamodb update-table --table-name {name} --no-deletion-protection-enabled`, then again"),
@@ -313,8 +339,11 @@ fn update_calls(changes: &[FieldChange]) -> Vec<ApiCall> {
     if has("resource_policy") {
         list.push(calls::PUT_RESOURCE_POLICY);
     }
-    if changes.iter().any(|change| change.field.starts_with(TAG_FIELD)) {
+    if changes.iter().any(|change| change.field.starts_with(TAG_FIELD) && !change.to.is_empty()) {
         list.push(calls::TAG_RESOURCE);
+    }
+    if has(&kept_field()) {
+        list.push(calls::UNTAG_RESOURCE);
     }
     list
 }
