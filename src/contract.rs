@@ -137,6 +137,8 @@ pub mod frame {
     pub const PART: &str = "wsfix.part";
     /// The connection nears its end.
     pub const RECONNECT: &str = "wsfix.reconnect";
+    /// The stack is taken down: the connection ends soon, and there is nothing to connect to anew.
+    pub const CLOSING: &str = "wsfix.closing";
     /// In the backend's answer: several messages, also for other connections of the session.
     pub const PUSH: &str = "wsfix.push";
 }

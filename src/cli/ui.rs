@@ -321,6 +321,7 @@ fn past(action: &str) -> &str {
         "update" => "updated",
         "adopt" => "adopted",
         "delete" => "deleted",
+        "drain" => "drained",
         "build" => "built",
         "wait" => "waited",
         other => other,

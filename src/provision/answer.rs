@@ -2,6 +2,7 @@
 
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::operation::RequestId;
+use http::StatusCode;
 
 use super::error::{AwsError, Cause};
 use super::plan::ApiCall;
@@ -60,6 +61,19 @@ pub(crate) const TAGGING: &[&str] = &["TagResource", "TagLogGroup", "/tags/"];
 /// An answer that lacks what it is there for.
 pub(crate) fn unanswered(call: ApiCall, resource: &str, said: &str) -> AwsError {
     AwsError::of(call, resource, Cause::Other, Some(said.to_owned()))
+}
+
+/// An answer of `@connections` that is no success. Its 410 has no message.
+pub(crate) fn refused(call: ApiCall, resource: &str, status: StatusCode, code: &str, text: &str) -> AwsError {
+    let code = plain_code(code);
+    let cause = match status {
+        StatusCode::GONE => Cause::NotFound,
+        StatusCode::TOO_MANY_REQUESTS => Cause::Throttled,
+        StatusCode::FORBIDDEN if code.is_empty() => Cause::Denied { explicit: false },
+        status if status.is_server_error() => Cause::Unreachable,
+        _ => classify(call.name, code, text),
+    };
+    AwsError::of(call, resource, cause, Some(join(code, &redact(text))))
 }
 
 /// A deletion, of which one that finds nothing is done already.

@@ -27,6 +27,8 @@ pub(crate) struct Clients {
     pub(crate) logs: aws_sdk_cloudwatchlogs::Client,
     pub(crate) lambda: aws_sdk_lambda::Client,
     pub(crate) api: aws_sdk_apigatewayv2::Client,
+    /// For what no SDK client here signs.
+    pub(crate) credentials: Option<SharedCredentialsProvider>,
 }
 
 impl Clients {
@@ -46,6 +48,7 @@ impl Clients {
             logs: aws_sdk_cloudwatchlogs::Client::new(&config),
             lambda: aws_sdk_lambda::Client::new(&config),
             api: aws_sdk_apigatewayv2::Client::new(&config),
+            credentials: config.credentials_provider(),
         })
     }
 }

@@ -17,7 +17,7 @@ use super::resource::Context;
 use super::resources::table;
 use crate::contract::item;
 
-const SCAN: ApiCall = ApiCall { name: "Scan", iam: "dynamodb:Scan" };
+pub(crate) const SCAN: ApiCall = ApiCall { name: "Scan", iam: "dynamodb:Scan" };
 
 /// What is known of the open connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +81,7 @@ pub(crate) async fn open(cx: &Context<'_>) -> Result<Vec<Connection>, AwsError> 
 pub(crate) type Row = HashMap<String, AttributeValue>;
 
 /// Hands over each row that a scan of the stack's table finds, page by page.
-async fn pages(
+pub(crate) async fn pages(
     want: &Desired,
     call: aws_sdk_dynamodb::operation::scan::builders::ScanFluentBuilder,
     mut take: impl FnMut(Row),

@@ -1,18 +1,13 @@
 //! The keys of tokens, read from their issuer where the config pins them, so that the handler does not have to.
 
 use std::error::Error as _;
-use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Request, StatusCode};
-use http_body_util::{BodyExt as _, Empty, LengthLimitError, Limited};
-use hyper_rustls::{ConfigBuilderExt as _, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 
 use super::error::Refusal;
+use super::https;
 use crate::config::variables::Variable;
 use crate::config::{Config, PublicKeys};
 use crate::contract::env;
@@ -41,16 +36,8 @@ pub(crate) async fn pinned(config: &Config) -> Result<Option<(String, Variable)>
 
 /// Gets the document. Redirects are not followed.
 async fn fetch(url: &str) -> Result<String, String> {
-    let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_webpki_roots()
-        .with_no_client_auth();
-    let mut tcp = HttpConnector::new();
-    tcp.enforce_http(false);
-    let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp);
-    let client = Client::builder(TokioExecutor::new()).build::<_, Empty<Bytes>>(connector);
-    let request = Request::get(url).header("accept", "application/json").body(Empty::new()).map_err(|error| error.to_string())?;
+    let client = https::client().map_err(|error| error.to_string())?;
+    let request = Request::get(url).header("accept", "application/json").body(Full::default()).map_err(|error| error.to_string())?;
     let response = client.request(request).await.map_err(|error| match error.source() {
         Some(source) => format!("it cannot be reached: {source}"),
         None => format!("it cannot be reached: {error}"),

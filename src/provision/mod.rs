@@ -9,15 +9,19 @@ pub mod bundle;
 pub mod connections;
 pub mod denial;
 mod desired;
+mod drain;
 mod environment;
 pub mod error;
 pub mod evidence;
 mod execution_logs;
+mod export;
 mod former;
 mod gateway_account;
+mod https;
 mod issuer;
 mod logging;
 mod look;
+mod management;
 mod observed;
 mod others;
 pub mod outputs;
@@ -41,9 +45,12 @@ use futures_util::future::{Either, select};
 use crate::config::Config;
 use apply::{Order, apply};
 use aws::Clients;
+use connections::Connections;
 use desired::Desired;
+pub use drain::{Drained, drain};
 pub use error::Error;
 use error::{AwsError, Cause, Refusal};
+pub use export::export;
 use look::look;
 use observed::Observed;
 pub use outputs::{Outputs, Status};
@@ -287,8 +294,21 @@ pub async fn request(run: &Run<'_>) -> Result<Request, Error> {
 /// When the account cannot be read, or something stands in the way: a resource that is or may be ours and cannot be proven to be.
 pub async fn plan_teardown(run: &Run<'_>) -> Result<Plan, Error> {
     let cx = context(run, Desired::partly(run.config)).await?;
-    let (plan, seen) = deletions(&cx).await?;
+    let (mut plan, seen) = deletions(&cx).await?;
+    if plan.deletions().any(|step| step.kind == Kind::Api.name()) {
+        plan.notes.extend(open_connections(&connections::of_stack(&cx, &seen).await?));
+    }
     Ok(Plan { observed: Some(Box::new(seen)), ..plan })
+}
+
+/// Who loses a connection.
+fn open_connections(connections: &Connections) -> Option<String> {
+    match connections {
+        Connections::Open(open) if open.is_empty() => None,
+        Connections::Open(open) => Some(format!("connections open now: {}; they end with the API, and `--drain` tells their clients first", open.len())),
+        Connections::Unknown(why) => Some(format!("how many connections are open is not known: {why}")),
+        Connections::NoTable => None,
+    }
 }
 
 /// What there is to delete now.

@@ -10,7 +10,7 @@ pub enum Event {
     Planned { create: usize, update: usize, adopt: usize, delete: usize },
     /// This is about to be adopted, and changed in these fields: told before the first step.
     Adopting { resource: String, fields: Vec<FieldChange> },
-    /// A step begins: `action` is `look`, `create`, `update`, `adopt`, `delete`, `build` or `wait`.
+    /// A step begins: `action` is `look`, `create`, `update`, `adopt`, `delete`, `build`, `wait` or `drain`.
     Started { resource: String, action: &'static str },
     /// A step waits for AWS: the state last seen.
     Waiting { resource: String, state: String },

@@ -26,7 +26,10 @@ fn operate(scope: Scope<'_>) -> Vec<Need> {
     vec![
         Row::new(Group::Connections, Phase::Operate, "dynamodb:Scan", &["Scan"])
             .on(table)
-            .optional("counts the open connections", "how many connections are open is not known"),
+            .optional("counts the open connections; reads the items for `teardown --export`", "how many connections are open is not known"),
+        Row::new(Group::Connections, Phase::Teardown, "execute-api:ManageConnections", &["PostToConnection"])
+            .on(scope.place.arn("execute-api", &format!("{}/{}/POST/@connections/*", scope.api_id(), scope.want.api.stage)))
+            .optional("tells clients that the stack ends, for `teardown --drain`", "`teardown --drain` stops before anything is deleted"),
     ]
 }
 
@@ -97,11 +100,14 @@ fn function(scope: Scope<'_>) -> Vec<Need> {
             .needed("deletes the function", "the function cannot be deleted"),
     ];
     let without = "a function that others use is deleted all the same";
-    let phase = if scope.want.consent.adopt { Look } else { Teardown };
+    // `teardown` tries it too, and does without: nobody should be asked to allow the whole for that.
+    if scope.want.consent.adopt {
+        needs.push(Row::new(Group::OtherCallers, Look, "lambda:ListEventSourceMappings", &["ListEventSourceMappings"]).on("*").optional(
+            "sees who else calls a function that is adopted; AWS lists all event sources or none",
+            "whose events the handler would get is not told",
+        ));
+    }
     needs.extend([
-        Row::new(Group::OtherCallers, phase, "lambda:ListEventSourceMappings", &["ListEventSourceMappings"])
-            .on("*")
-            .optional("sees whose events the function gets; AWS lists all event sources or none", without),
         row(Group::OtherCallers, Teardown, "lambda:ListAliases", &["ListAliases"]).optional("sees whether others call an alias", without),
         row(Group::OtherCallers, Teardown, "lambda:ListFunctionUrlConfigs", &["ListFunctionUrlConfigs"])
             .optional("sees whether the function has a URL of its own", without),
