@@ -127,7 +127,7 @@ fn chains(report: &mut Report) {
     report.run("provision", &fresh, Some(7.0), Some(0.4));
     report.run("provision, nothing to do", &again, Some(3.0), None);
     report.row("provision, nothing to do: mutating calls", count(again.mutating()), "", Some(0.0));
-    report.run("teardown", &gone, Some(3.0), None);
+    report.run("teardown", &gone, Some(10.0), None);
     for (name, run) in [("provision", &fresh), ("provision, nothing to do", &again), ("teardown", &gone)] {
         println!("{name}: {}", run.chain().join(" > "));
     }

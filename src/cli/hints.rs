@@ -62,6 +62,13 @@ fn invalid(said: &str) -> Option<String> {
                 .to_owned(),
         );
     }
+    if said.contains("remove all API mappings") {
+        return Some(
+            "a custom domain name leads to the API: `aws apigatewayv2 get-domain-names` lists them, `get-api-mappings --domain-name NAME` what they \
+             lead to, `delete-api-mapping` takes one off; then run the command again"
+                .to_owned(),
+        );
+    }
     said.contains("CloudWatch Logs role ARN must be set")
         .then(|| "the account has no role for API Gateway's logs yet; an administrator sets it once, in API Gateway's settings".to_owned())
 }

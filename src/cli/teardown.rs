@@ -68,12 +68,8 @@ pub(crate) fn run(args: &TeardownArgs, global: &Global, ui: &Ui) -> Result<Exit,
     args.names.write(&mut flags);
     let config = settings::load(ui, global, Purpose::Stack, flags)?;
     let stop = Stop::default();
-    let consent = Consent {
-        delete_adopted: args.include_adopted,
-        keep_data: args.keep_data,
-        keep_logs: args.keep_logs,
-        ..Consent::default()
-    };
+    let consent =
+        Consent { delete_adopted: args.include_adopted, keep_data: args.keep_data, keep_logs: args.keep_logs, ..Consent::default() };
     let run = Run { config: &config, reporter: ui, stop: &stop, consent };
 
     block_on(async {
@@ -97,8 +93,7 @@ pub(crate) fn run(args: &TeardownArgs, global: &Global, ui: &Ui) -> Result<Exit,
         let TornDown { deleted, left } = until_stopped(ui, &stop, async { Ok(provision::teardown(&run, &plan).await?) }).await?;
         let kept = if left.is_empty() { String::new() } else { format!(": {}", left.join(", ")) };
         let time = duration(started.elapsed());
-        let text =
-            format!("{} of stack `{}` deleted in {time}, {} left{kept}", count(deleted.len(), "resource"), config.stack, left.len());
+        let text = format!("{} of stack `{}` deleted in {time}, {} left{kept}", count(deleted.len(), "resource"), config.stack, left.len());
         let document = json!({
             "deleted": deleted,
             "left": left,
@@ -121,7 +116,11 @@ fn nothing(ui: &Ui, stack: &str, plan: &Plan) -> Result<Exit, Error> {
     } else {
         format!("Nothing to delete: all that stack `{stack}` has here was there before it, or is kept.")
     };
-    ui.result(Exit::Done, &text, &json!({ "deleted": [], "left": left, "notes": plan.notes, "exported": Value::Null, "drained": Value::Null }))?;
+    ui.result(
+        Exit::Done,
+        &text,
+        &json!({ "deleted": [], "left": left, "notes": plan.notes, "exported": Value::Null, "drained": Value::Null }),
+    )?;
     Ok(Exit::Done)
 }
 

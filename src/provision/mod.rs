@@ -305,7 +305,9 @@ pub async fn plan_teardown(run: &Run<'_>) -> Result<Plan, Error> {
 fn open_connections(connections: &Connections) -> Option<String> {
     match connections {
         Connections::Open(open) if open.is_empty() => None,
-        Connections::Open(open) => Some(format!("connections open now: {}; they end with the API, and `--drain` tells their clients first", open.len())),
+        Connections::Open(open) => {
+            Some(format!("connections open now: {}; they end with the API, and `--drain` tells their clients first", open.len()))
+        }
         Connections::Unknown(why) => Some(format!("how many connections are open is not known: {why}")),
         Connections::NoTable => None,
     }

@@ -67,7 +67,8 @@ impl Resource for Others {
             (Kind::Function, want.function.name.as_str(), "others use it", callers),
         ];
         for (kind, name, reason, found) in found {
-            let (what, commands): (Vec<_>, Vec<_>) = found.into_iter().map(|InTheWay { what, command }| (what, format!("`{command}`"))).unzip();
+            let (what, commands): (Vec<_>, Vec<_>) =
+                found.into_iter().map(|InTheWay { what, command }| (what, format!("`{command}`"))).unzip();
             if !what.is_empty() {
                 let reason = format!("{reason}: {}", what.join(", "));
                 let remedy = format!("delete what nobody needs, then run teardown again: {}", commands.join(", "));
@@ -122,10 +123,13 @@ fn callers(want: &Desired, seen: &Observed) -> Vec<InTheWay> {
         what: format!("the function URL {url}"),
         command: of("delete-function-url-config", &alias.as_ref().map_or_else(String::new, |alias| format!(" --qualifier {alias}"))),
     }));
-    found.extend(aliases.present().into_iter().flatten().map(|alias| InTheWay {
-        what: format!("the alias `{alias}`"),
-        command: of("delete-alias", &format!(" --name {alias}")),
-    }));
+    found.extend(
+        aliases
+            .present()
+            .into_iter()
+            .flatten()
+            .map(|alias| InTheWay { what: format!("the alias `{alias}`"), command: of("delete-alias", &format!(" --name {alias}")) }),
+    );
     let api = seen.api().map(|api| api.id.as_str());
     found.extend(seen.permission.present().into_iter().flat_map(|live| live.of_others(api)).map(|other| InTheWay {
         what: format!("the permission of {}", other.words),

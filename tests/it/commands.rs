@@ -230,7 +230,7 @@ fn build_writes_the_same_zip_twice() {
 }
 
 /// The handler's zip, made once: without optimisation the binary is large.
-fn handler() -> &'static str {
+pub(crate) fn handler() -> &'static str {
     static ZIP: LazyLock<(tempfile::TempDir, String)> = LazyLock::new(|| {
         let directory = tempfile::tempdir().expect("a directory");
         let zip = directory.path().join("handler.zip").display().to_string();

@@ -195,7 +195,8 @@ impl Resource for Api {
             let answer = retry(cx.watch(Kind::Api, name, DELETE_API, 60), async || {
                 cx.clients.api.delete_api().api_id(&one.id).send().await.explain(DELETE_API, &seen.place.api(&one.id))
             });
-            gone(answer.await).map(|()| Slot::Api(Found::Absent))
+            // What goes after it may ask for its id still.
+            gone(answer.await).map(|()| Slot::Same)
         })
     }
 

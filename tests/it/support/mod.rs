@@ -109,6 +109,15 @@ impl Sandbox {
         block_on(provision::status(&self.run())).unwrap_or_else(|error| panic!("status: {error:#?}"))
     }
 
+    pub(crate) fn plan_teardown(&self) -> Result<Plan, Error> {
+        block_on(provision::plan_teardown(&self.run()))
+    }
+
+    /// Deletes what was listed before.
+    pub(crate) fn teardown_listed(&self, plan: &Plan) -> Result<provision::TornDown, Error> {
+        block_on(provision::teardown(&self.run(), plan))
+    }
+
     pub(crate) fn try_teardown(&self) -> Result<Plan, Error> {
         block_on(async {
             let plan = provision::plan_teardown(&self.run()).await?;

@@ -343,11 +343,9 @@ fn adoption(name: &str, live: &Live, changes: Vec<FieldChange>, calls: &[ApiCall
         ));
     }
     match &live.event_sources {
-        Found::Present(sources) => verdict.notes.extend(
-            sources
-                .iter()
-                .map(|EventSource { source, .. }| format!("function {name}: an event source calls it, and would then call wsfix's handler: {source}")),
-        ),
+        Found::Present(sources) => verdict.notes.extend(sources.iter().map(|EventSource { source, .. }| {
+            format!("function {name}: an event source calls it, and would then call wsfix's handler: {source}")
+        })),
         Found::Unknown(why) => verdict.notes.push(format!("function {name}: whether event sources call it is not known: {why}")),
         Found::Absent => {}
     }
@@ -363,6 +361,7 @@ mod tests {
     use super::*;
     use crate::config::Settings;
     use crate::provision::desired::tests::desired;
+    use crate::provision::observed::Place;
     use crate::provision::resource::halves;
 
     fn change(field: &str, from: &str) -> FieldChange {
@@ -426,6 +425,24 @@ mod tests {
         // What is ours already is another matter: it is put right.
         let marked = new().runtime(Runtime::Nodejs20x).description("managed-by=wsfix;stack=terminal");
         assert!(matches!(compared(found(marked)).steps[0].action, Action::Update(_)));
+    }
+
+    #[test]
+    fn a_function_of_another_account_or_region_is_not_deleted() {
+        let want = desired(Settings::default());
+        let place = Place { account: "111122223333".to_owned(), partition: "aws".to_owned(), region: "eu-west-1".to_owned() };
+        let of = |arn: &str| {
+            let marked = FunctionConfiguration::builder().description("managed-by=wsfix;stack=terminal").function_arn(arn);
+            let seen = Observed { place: place.clone(), function: Found::Present(found(marked)), ..Observed::default() };
+            Function.teardown(&want, &seen).expect("a verdict").steps.remove(0).action
+        };
+        assert!(matches!(of("arn:aws:lambda:eu-west-1:111122223333:function:websocket-handler"), Action::Delete(_)));
+        for arn in
+            ["arn:aws:lambda:us-east-1:111122223333:function:websocket-handler", "arn:aws:lambda:eu-west-1:444455556666:function:x", ""]
+        {
+            let action = of(arn);
+            assert!(matches!(&action, Action::Refuse(why) if why.contains("is not of this account and Region")), "{action:?}");
+        }
     }
 
     #[test]

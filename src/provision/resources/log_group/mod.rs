@@ -230,7 +230,9 @@ impl Resource for LogGroup {
                 Some(Verdict::left(kind, &name, ", with its lines", &by_hand(&name)))
             }
             Owner::Ours if want.consent.keep_logs => {
-                let note = format!("log group {name} is kept: `wsfix provision` takes it up again, `wsfix teardown` without `--keep-logs` deletes it");
+                let note = format!(
+                    "log group {name} is kept: `wsfix provision` takes it up again, `wsfix teardown` without `--keep-logs` deletes it"
+                );
                 Some(Verdict::step(kind, &name, Action::Keep, &[]).with_note(note))
             }
             Owner::Ours => {

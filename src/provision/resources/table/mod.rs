@@ -168,7 +168,8 @@ fn kept_field() -> String {
 /// It stays, and says so.
 fn kept(name: &str, live: &Live) -> Verdict {
     let items = if live.items > 0 { format!(", with its items (about {})", live.items) } else { String::new() };
-    let note = format!("table {name} is kept{items}: `wsfix provision` takes it up again, `wsfix teardown` without `--keep-data` deletes it");
+    let note =
+        format!("table {name} is kept{items}: `wsfix provision` takes it up again, `wsfix teardown` without `--keep-data` deletes it");
     let mark = FieldChange { field: kept_field(), from: String::new(), to: TRUE.to_owned() };
     let marks = if live.kept() { Vec::new() } else { vec![mark] };
     Verdict::changes(Kind::Table, name, marks, &[calls::TAG_RESOURCE]).with_note(note)
