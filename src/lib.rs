@@ -10,10 +10,11 @@
 //! | [`policy`] | IAM policy documents and who they let do what | nothing |
 //! | [`config`] | file, flags and environment into a valid `Config` | jose, contract, secret |
 //! | [`provision`] | makes one AWS account match a `Config` | config, policy, jose, contract, secret |
+//! | [`template`] | files to copy from, filled in from a `Config` | config, provision, contract |
 //! | [`handler`] | one WebSocket event in, one response out | jose, contract, secret |
 //! | [`verify`] | speaks WebSocket to any URL | jose, contract, secret |
 //! | [`local`] | the local cloud: AWS as wsfix needs it, on loopback | policy, contract, secret |
-//! | [`cli`] | flags in, words out | config, provision, verify, local, contract, secret |
+//! | [`cli`] | flags in, words out | config, provision, template, verify, local, contract, secret |
 
 pub mod contract;
 pub mod secret;
@@ -33,5 +34,7 @@ pub mod local;
 pub mod policy;
 #[cfg(feature = "cli")]
 pub mod provision;
+#[cfg(feature = "cli")]
+pub mod template;
 #[cfg(feature = "cli")]
 pub mod verify;

@@ -17,6 +17,7 @@ mod settings;
 mod status;
 mod style;
 mod teardown;
+mod template;
 mod ui;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -52,6 +53,7 @@ enum Command {
     Roles(roles::RolesArgs),
     Build(build::BuildArgs),
     Doctor(Box<doctor::DoctorArgs>),
+    Template(Box<template::TemplateArgs>),
     Dev(Box<dev::DevArgs>),
     Completions(completions::CompletionsArgs),
 }
@@ -82,6 +84,7 @@ pub fn run(args: Args, ui: &Ui) -> Result<Exit, Error> {
         Command::Roles(args) => roles::run(&args, &global, ui),
         Command::Build(args) => build::run(&args, &global, ui),
         Command::Doctor(args) => doctor::run(&args, ui),
+        Command::Template(args) => template::run(&args, &global, ui),
         Command::Dev(args) => dev::run(&args, &global, ui),
         Command::Completions(args) => completions::run(&args, ui),
     }
@@ -97,6 +100,7 @@ impl Command {
             Self::Roles(_) => "roles",
             Self::Build(_) => "build",
             Self::Doctor(_) => "doctor",
+            Self::Template(_) => "template",
             Self::Dev(_) => "dev",
             Self::Completions(_) => "completions",
         }

@@ -75,13 +75,13 @@ fn unread(error: &AwsError) -> String {
 
 /// Where everything is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Place {
+pub struct Place {
     /// Twelve digits.
-    pub(crate) account: String,
+    pub account: String,
     /// `aws`, `aws-cn`, `aws-us-gov` ...
-    pub(crate) partition: String,
+    pub partition: String,
     /// The Region.
-    pub(crate) region: String,
+    pub region: String,
 }
 
 impl Place {

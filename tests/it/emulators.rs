@@ -65,3 +65,8 @@ fn the_control_plane_lives_on_moto() {
 fn stock_clients_speak_to_dev() {
     judge("with_dev.py", &[TOOL, HANDLER]);
 }
+
+#[test]
+fn the_stacks_of_the_templates_are_those_of_provision() {
+    judge("template_stacks.py", &[TOOL, HANDLER]);
+}

@@ -12,10 +12,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("policy", &[]),
     ("config", &["jose", "contract", "secret"]),
     ("provision", &["config", "policy", "jose", "contract", "secret"]),
+    ("template", &["config", "provision", "contract"]),
     ("handler", &["jose", "contract", "secret"]),
     ("verify", &["jose", "contract", "secret"]),
     ("local", &["policy", "contract", "secret"]),
-    ("cli", &["config", "provision", "verify", "local", "contract", "secret"]),
+    ("cli", &["config", "provision", "template", "verify", "local", "contract", "secret"]),
     ("main", &["cli"]),
     ("bin/wsfix-handler", &["handler"]),
 ];

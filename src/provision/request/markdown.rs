@@ -1,26 +1,18 @@
 //! The request as a document for people, with commands that can be pasted.
 
-use minijinja::syntax::SyntaxConfig;
+use minijinja::context;
 use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, context};
 use serde_json::Value;
 
 use super::shell::{file, quoted};
+use crate::provision::fill;
+
 use super::{PrincipalKind, Request, Standing};
 
 const TEMPLATE: &str = include_str!("../../../templates/request/request.md");
 
 pub(super) fn write(request: &Request) -> String {
-    let mut environment = Environment::new();
-    environment.set_auto_escape_callback(|_| AutoEscape::None);
-    if let Ok(syntax) = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build() {
-        environment.set_syntax(syntax);
-    }
-    environment.add_filter("pretty", |value: minijinja::Value| {
-        let value: Value = serde_json::to_value(&value).unwrap_or_default();
-        pretty(&value)
-    });
-    let filled = environment.render_str(
+    let filled = fill::environment().render_str(
         TEMPLATE,
         context! { request => Serde(request), role_commands => role_commands(request), deployer_commands => deployer_commands(request) },
     );

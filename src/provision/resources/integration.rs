@@ -21,7 +21,7 @@ const UPDATE_INTEGRATION: ApiCall = ApiCall { name: "UpdateIntegration", iam: "a
 const DELETE_INTEGRATION: ApiCall = ApiCall { name: "DeleteIntegration", iam: "apigateway:DELETE" };
 
 /// The longest that API Gateway waits for an integration (quotas of WebSocket APIs).
-const TIMEOUT_MILLIS: i32 = 29_000;
+pub(crate) const TIMEOUT_MILLIS: i32 = 29_000;
 
 /// What wsfix manages about an integration; anything else is left as found.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use crate::provision::error::AwsError;
 use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::outputs::ResourceStatus;
 use crate::provision::ownership::{Owner, Part, TAG_FIELD, Tags, is_adopted, owner, tag_changes};
-use crate::provision::permissions::{Group, Scope, execution_role};
+use crate::provision::permissions::{Group, Need, Scope, execution_role};
 use crate::provision::plan::{Action, ApiCall, FieldChange};
 use crate::provision::resource::{Context, Field, Kind, Resource, Seen, Verdict, differences, told_adopted};
 use crate::provision::roles;
@@ -120,6 +120,11 @@ pub(crate) fn wanted_policy(want: &Desired, seen: &Observed) -> Option<Value> {
         Some(live) => policy::adopted_document(&want.stack, &role, &needs, &live.others()),
         None => policy::document(&want.stack, &role, &needs),
     })
+}
+
+/// The resource policy of a table that another tool makes: that of an adopted one, without its principal.
+pub(crate) fn foreign_policy(stack: &str, needs: &[Need]) -> Value {
+    policy::adopted_document(stack, "", needs, &[])
 }
 
 /// What an administrator is asked for where the policy may not be put on the table. One of the two is enough.

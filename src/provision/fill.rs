@@ -1,0 +1,18 @@
+//! Texts with holes, and how they are filled in.
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{AutoEscape, Environment, Value};
+
+/// Fills in texts that are neither HTML nor anything else that has to be escaped everywhere: a text says itself where, by a filter.
+///
+/// `pretty` writes JSON of several lines, `quoted` JSON of one line, which YAML reads too.
+pub(crate) fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    if let Ok(syntax) = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build() {
+        environment.set_syntax(syntax);
+    }
+    environment.add_filter("pretty", |value: Value| serde_json::to_string_pretty(&value).unwrap_or_default());
+    environment.add_filter("quoted", |value: Value| serde_json::to_string(&value).unwrap_or_default());
+    environment
+}
