@@ -1,4 +1,5 @@
 //! The backends of `templates/`, each asked by the handler's binary itself, and then by somebody who changes or repeats what it sent.
+//! `examples.rs` asks the one of `examples/` the same.
 
 #[path = "backends/function.rs"]
 mod function;
@@ -7,32 +8,32 @@ mod function;
 #[allow(dead_code, clippy::disallowed_methods, reason = "what a person copies")]
 mod with_axum;
 
-use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ring::hmac;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::emulators::PYTHON;
+use crate::support::packages::node_project;
 use crate::support::skip;
 use function::{Function, Sent};
 
-const KEY: &str = "the-signing-key-of-now-0123456789";
+pub(crate) const KEY: &str = "the-signing-key-of-now-0123456789";
 const NEXT_KEY: &str = "the-signing-key-of-tomorrow-0123456789";
 const WRONG_KEY: &str = "a-signing-key-that-nobody-knows-0123456789";
 
 /// A program that listens, until it is dropped.
-struct Listening {
+pub(crate) struct Listening {
     child: Child,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Listening {
     /// Starts a program and waits for the line that says its port, after `mark`, on stdout or stderr.
-    fn start(command: &mut Command, on_stderr: bool, mark: &str) -> Self {
+    pub(crate) fn start(command: &mut Command, on_stderr: bool, mark: &str) -> Self {
         command.env("WSFIX_SIGNING_KEY", format!("{NEXT_KEY},{KEY}")).stdin(Stdio::null());
         if on_stderr {
             command.stderr(Stdio::piped()).stdout(Stdio::null())
@@ -75,17 +76,22 @@ fn signed_at(sent: &Sent, time: i64) -> Sent {
     sent.with_header("x-wsfix-signature", Some(&format!("t={time},v1={hex}")))
 }
 
-/// Goes through all that a backend must let in and refuse.
+/// Goes through all that a backend of `templates/` must let in and refuse.
 fn judge(url: &str) {
+    let accepted = judge_signatures(url, "echo");
+    assert_eq!(accepted["sessionId"], "s1", "the stored session is what the backend sees");
+}
+
+/// Goes through all that a backend must let in and refuse; what it answers to a command, which is a message of type `kind`.
+pub(crate) fn judge_signatures(url: &str, kind: &str) -> Value {
     let mut function = Function::start(KEY, url);
     let accepted = function.message(&json!({ "type": "command", "command": "ls" }));
-    assert_eq!(accepted["type"], "echo", "{accepted}");
-    assert_eq!(accepted["sessionId"], "s1", "the stored session is what the backend sees");
+    assert_eq!(accepted["type"], kind, "{accepted}");
     let first = function.last_sent();
-    assert_eq!(function.message(&json!({ "type": "ping" })), json!({ "type": "pong" }));
+    assert_eq!(function.message(&json!({ "type": "ping" }))["type"], "pong");
     for _ in 0..2 {
         let equal = function.message(&json!({ "type": "command", "command": "ls" }));
-        assert_eq!(equal["type"], "echo", "equal messages of one second are no replay: {equal}");
+        assert_eq!(equal["type"], kind, "equal messages of one second are no replay: {equal}");
     }
     function.disconnect();
     assert_eq!(function.last_status(), 204, "the disconnect is let in");
@@ -125,29 +131,17 @@ fn judge(url: &str) {
     let mut stranger = Function::start(WRONG_KEY, url);
     let refused = stranger.message(&json!({ "type": "ping" }));
     assert_eq!((stranger.last_status(), &refused["code"]), (401, &json!("backend_error")), "{refused}");
+    accepted
 }
 
 #[test]
 fn express_lets_in_what_the_handler_signed() {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("external-express");
-    fs::create_dir_all(&folder).unwrap();
-    let lock = fs::read(template("backend-express/package-lock.json")).unwrap();
-    let installed = folder.join("installed");
-    for file in ["package.json", "package-lock.json", "server.mjs"] {
-        fs::copy(template("backend-express").join(file), folder.join(file)).unwrap();
-    }
-    if fs::read(&installed).ok() != Some(lock.clone()) {
-        let ended = Command::new("npm").args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&folder).output();
-        let why = match ended {
-            Ok(ended) if ended.status.success() => None,
-            Ok(ended) => Some(String::from_utf8_lossy(&ended.stderr).trim().to_owned()),
-            Err(error) => Some(format!("npm: {error}")),
-        };
-        if let Some(why) = why {
+    let folder = match node_project(&template("backend-express"), "external-express") {
+        Ok(folder) => folder,
+        Err(why) => {
             return skip("backend-express", &format!("its npm packages cannot be installed: {}", why.lines().last().unwrap_or_default()));
         }
-        fs::write(&installed, lock).unwrap();
-    }
+    };
     let mut command = Command::new("node");
     command.arg("server.mjs").current_dir(&folder).env("PORT", "0");
     judge(&Listening::start(&mut command, false, "listening on port ").url);

@@ -12,6 +12,7 @@ mod commands;
 mod doctor;
 mod drift;
 mod emulators;
+mod examples;
 mod layout;
 mod lifecycle;
 mod logging;

@@ -23,7 +23,7 @@ export interface Command {
   wait?: number;
 }
 
-/** Keys for the program that runs: `\x03` is Ctrl-C. Answered with nothing, or with the `output` that follows at once. */
+/** Keys for the program that runs: `\x03` is Ctrl-C. Answered with nothing, or with the `output` or `command_result` that follows at once. */
 export interface Input {
   type: "input";
   data: string;

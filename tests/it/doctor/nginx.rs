@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::{Case, Running, options, run, servers};
+use crate::support::packages::debian;
 use crate::support::skip;
 
 pub(super) struct Nginx {
@@ -19,7 +20,7 @@ pub(super) struct Nginx {
 impl Nginx {
     /// Starts nginx; where it is missing it is installed, if this is root on Debian.
     pub(super) fn start() -> Option<Self> {
-        if !installed() {
+        if !debian("nginx", "-v", "nginx-light") {
             skip("doctor: nginx", "nginx is not here and cannot be installed");
             return None;
         }
@@ -68,21 +69,6 @@ fn started(directory: &Path, echo: &str) -> Option<(Running, [u16; 2])> {
         run(async { tokio::time::sleep(Duration::from_millis(20)).await });
     }
     None
-}
-
-fn installed() -> bool {
-    let there = || Command::new("nginx").arg("-v").stderr(Stdio::null()).status().is_ok_and(|status| status.success());
-    let install = || {
-        let script = "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx-light";
-        Command::new("sh")
-            .args(["-c", script])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .is_ok_and(|status| status.success())
-    };
-    there() || (install() && there())
 }
 
 fn free_port() -> u16 {

@@ -33,12 +33,17 @@ export class RedisStore implements Store {
   #isAway = false;
   #silentUntil = 0;
 
-  /** Connects in the background. */
-  constructor(url: string) {
+  /** Connects in the background. `pause`: milliseconds that nothing is asked after an answer did not come. */
+  constructor(
+    url: string,
+    private readonly pause = PAUSE,
+  ) {
     this.#client = clientOf(url);
+    this.#client.once("ready", () => {
+      if (!this.#isAway) log("[Redis] Connected");
+    });
     this.#client.on("ready", () => {
-      log(this.#isAway ? "[Redis] Connected again" : "[Redis] Connected");
-      this.#isAway = false;
+      this.#back();
     });
     this.#client.on("error", (error: unknown) => {
       this.#missing(error);
@@ -97,12 +102,20 @@ export class RedisStore implements Store {
   async #ask<T>(question: (client: Client) => Promise<T>): Promise<T | undefined> {
     if (this.status !== "connected") return undefined;
     try {
-      return await within(question(this.#client), PATIENCE);
+      const answer = await within(question(this.#client), PATIENCE);
+      this.#back();
+      return answer;
     } catch (error) {
-      this.#silentUntil = Date.now() + PAUSE;
+      this.#silentUntil = Date.now() + this.pause;
       this.#missing(error);
       return undefined;
     }
+  }
+
+  /** Says once that it is there again. */
+  #back(): void {
+    if (this.#isAway) log("[Redis] Connected again");
+    this.#isAway = false;
   }
 
   /** Says once that it is away. */

@@ -67,6 +67,8 @@ export class Session {
   readonly #waiting = new Set<() => void>();
   #place: Place | undefined;
   #shell: Shell | undefined;
+  /** The end of a shell that was not asked: everything in its place is killed, so none begins meanwhile. */
+  #ending: Promise<void> = Promise.resolve();
   #run: Run | undefined;
   #last: Run | undefined;
   /** Code units that were printed since the last command began. */
@@ -137,12 +139,14 @@ export class Session {
     this.#over = true;
     this.#finish({ exitCode: 137, ended: "terminal_closed" });
     this.#wake();
+    await this.#ending;
     await this.#shell?.end();
     await this.#place?.clear();
     this.#attached.clear();
   }
 
   async #command(attached: Attached, { command, cwd, id = randomUUID().slice(0, 8), wait }: Command): Promise<ServerMessage> {
+    await this.#ending;
     if (this.#run !== undefined) return { ...failed("busy", "a command runs: wait for it, or end it with the input \\u0003"), id };
     let shell: Shell;
     try {
@@ -199,7 +203,7 @@ export class Session {
 
   #start(): Shell {
     this.#place ??= this.options.confinement.place();
-    const shell: Shell = new Shell(this.#place, this, {
+    return new Shell(this.#place, this, {
       ready: (cwd) => {
         this.cwd = cwd;
       },
@@ -211,11 +215,12 @@ export class Session {
         this.#finish({ exitCode });
       },
       closed: (exitCode) => {
-        if (this.#shell === shell) this.#shell = undefined;
-        this.#finish({ exitCode, ended: "terminal_closed" });
+        this.#shell = undefined;
+        void this.#ending.then(() => {
+          this.#finish({ exitCode, ended: "terminal_closed" });
+        });
       },
     });
-    return shell;
   }
 
   #print(data: string): void {
@@ -236,13 +241,13 @@ export class Session {
     const [shell, run] = [this.#shell, this.#run];
     if (shell === undefined) return;
     if (run === undefined) {
-      void shell.end();
+      this.#ending = shell.end();
       return;
     }
     run.ended = why;
     shell.interrupt();
     setTimeout(() => {
-      if (this.#run === run) void shell.end();
+      if (this.#run === run) this.#ending = shell.end();
     }, GRACE).unref();
   }
 

@@ -26,6 +26,7 @@ export class Shell {
   #ready = false;
   /** What was to be run before that. */
   #early: string | null = null;
+  readonly #exited: Promise<void>;
 
   /** `cwd`: where to begin, if that is there. Throws where no process or terminal can be had. */
   constructor(
@@ -45,8 +46,11 @@ export class Shell {
     this.#pty.onData((data) => {
       this.#read(data);
     });
-    this.#pty.onExit(({ exitCode, signal }) => {
-      events.closed(signal ? 128 + signal : exitCode);
+    this.#exited = new Promise((resolve) => {
+      this.#pty.onExit(({ exitCode, signal }) => {
+        events.closed(signal ? 128 + signal : exitCode);
+        resolve();
+      });
     });
   }
 
@@ -79,7 +83,7 @@ export class Shell {
     } catch {
       // it has ended
     }
-    await this.place.endAll();
+    await Promise.all([this.place.endAll(), this.#exited]);
   }
 
   #read(data: string): void {
