@@ -29,14 +29,18 @@ pub struct Info {
     pub action: String,
 }
 
-/// The page. What it connects to, the token above all, stands in it only for those who come on their own or from the page itself.
+/// The page, or, for programs that ask for JSON, what it connects to: that, the token above all, only for those who come on their own or from the
+/// page itself.
 pub(crate) fn answer(world: &Arc<World>, headers: &HeaderMap) -> Response {
     let info = world.page.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let trusted = matches!(headers.get("sec-fetch-site").map(HeaderValue::as_bytes), None | Some(b"none" | b"same-origin"));
-    let html = TEMPLATE.replacen(PLACE, &defaults(info.filter(|_| trusted)), 1);
-    let mut response = Response::new(Body::from(html));
+    let defaults = defaults(info.filter(|_| trusted));
+    let json = headers.get("accept").is_some_and(|accept| accept == "application/json");
+    let (kind, text) =
+        if json { ("application/json", defaults) } else { ("text/html; charset=utf-8", TEMPLATE.replacen(PLACE, &defaults, 1)) };
+    let mut response = Response::new(Body::from(text));
     for (name, value) in [
-        ("content-type", "text/html; charset=utf-8".to_owned()),
+        ("content-type", kind.to_owned()),
         ("content-security-policy", policy(world.port)),
         ("cache-control", "no-store".to_owned()),
         ("cross-origin-opener-policy", "same-origin".to_owned()),
@@ -123,13 +127,19 @@ mod tests {
     async fn the_token_is_not_for_other_sites() {
         let world = std::sync::Arc::new(World::new(&Options::default(), 4577));
         *world.page.lock().unwrap() = Some(info());
-        for (site, shown) in [(None, true), (Some("none"), true), (Some("same-origin"), true), (Some("cross-site"), false)] {
-            let mut headers = HeaderMap::new();
-            if let Some(site) = site {
-                headers.insert("sec-fetch-site", HeaderValue::from_static(site));
+        for accept in ["text/html", "application/json"] {
+            for (site, shown) in [(None, true), (Some("none"), true), (Some("same-origin"), true), (Some("cross-site"), false)] {
+                let mut headers = HeaderMap::new();
+                headers.insert("accept", HeaderValue::from_static(accept));
+                if let Some(site) = site {
+                    headers.insert("sec-fetch-site", HeaderValue::from_static(site));
+                }
+                let response = answer(&world, &headers);
+                assert!(response.headers()["content-type"].to_str().unwrap().starts_with(accept));
+                let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+                assert_eq!(String::from_utf8_lossy(&body).contains("secret-token"), shown, "{accept} {site:?}");
+                assert!(accept == "text/html" || serde_json::from_slice::<serde_json::Value>(&body).is_ok());
             }
-            let body = axum::body::to_bytes(answer(&world, &headers).into_body(), 1 << 20).await.unwrap();
-            assert_eq!(String::from_utf8_lossy(&body).contains("secret-token"), shown, "{site:?}");
         }
     }
 }

@@ -7,6 +7,7 @@
 mod accounts;
 mod adoption;
 mod backends;
+mod browser;
 mod cli;
 mod commands;
 mod doctor;

@@ -23,10 +23,14 @@ export interface Command {
   wait?: number;
 }
 
-/** Keys for the program that runs: `\x03` is Ctrl-C. Answered with nothing, or with the `output` or `command_result` that follows at once. */
+/**
+ * Keys for the program that runs: `\x03` is Ctrl-C. Answered with nothing, or with the `output` or `command_result` that follows at once; where it
+ * has an `id`, with `input_ack` at once. Messages may overtake each other: who types fast sends the next keys when the answer is there.
+ */
 export interface Input {
   type: "input";
   data: string;
+  id?: string;
 }
 
 /** Answered with `resize_ack`. */
@@ -99,6 +103,11 @@ export interface CommandResult extends Place {
 /** Why a command was ended before it was done. */
 export type Ended = "time_limit" | "output_limit" | "terminal_closed";
 
+export interface InputAck {
+  type: "input_ack";
+  id: string;
+}
+
 export interface ResizeAck {
   type: "resize_ack";
   cols: number;
@@ -138,7 +147,7 @@ export interface ErrorReply {
   id?: string;
 }
 
-export type ServerMessage = Pong | Output | CommandRunning | CommandResult | ResizeAck | Resumed | ErrorReply;
+export type ServerMessage = Pong | Output | CommandRunning | CommandResult | InputAck | ResizeAck | Resumed | ErrorReply;
 
 /** Who a message is from, as the handler vouches for it in the signed body. */
 export interface Sender {
@@ -181,7 +190,7 @@ export function parseMessage(body: Fields): ClientMessage | ErrorReply {
     }
     case "input": {
       const { data } = body;
-      return isText(data, 1, LONGEST_COMMAND) ? { type: "input", data } : bad(`data must be a text of 1 to ${LONGEST_COMMAND} characters`);
+      return isText(data, 1, LONGEST_COMMAND) ? { type: "input", data, ...named } : bad(`data must be a text of 1 to ${LONGEST_COMMAND} characters`, named);
     }
     case "resize": {
       const { cols, rows } = body;

@@ -170,9 +170,10 @@ export class Session {
     return { type: "command_running", id, output: data, ...place, push: this.options.push.works };
   }
 
-  async #input(attached: Attached, { data }: Input): Promise<ServerMessage | null> {
-    if (this.#run === undefined) return failed("not_running", "no command runs that could read this");
+  async #input(attached: Attached, { data, id }: Input): Promise<ServerMessage | null> {
+    if (this.#run === undefined) return { ...failed("not_running", "no command runs that could read this"), ...(id === undefined ? {} : { id }) };
     this.#shell?.input(data);
+    if (id !== undefined) return { type: "input_ack", id };
     if (this.options.push.works) return null;
     await this.#until(() => this.#hasNews(attached), ECHO);
     return this.#hasNews(attached) ? this.#news(attached, ANSWER) : null;

@@ -1,0 +1,11 @@
+import { useEffect, useSyncExternalStore } from "react";
+
+import { accessStore, clearLink } from "./access";
+import type { Access } from "./access";
+
+/** Who connects where; `null`: somebody has to say it; `undefined`: not known yet. */
+export function useAccess(): Access | null | undefined {
+  const access = useSyncExternalStore(accessStore.subscribe, accessStore.read, accessStore.readOnServer);
+  useEffect(clearLink, []);
+  return access;
+}
