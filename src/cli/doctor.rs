@@ -14,7 +14,7 @@ use crate::verify::{Failure, Target};
 
 use super::error::Error;
 use super::exit::Exit;
-use super::flags::speed;
+use super::flags::{above_zero, certificates, speed};
 use super::runtime::block_on;
 use super::style::{Paint, duration, printable, seconds};
 use super::ui::Ui;
@@ -46,7 +46,7 @@ pub(crate) struct DoctorArgs {
     hold: Duration,
 
     /// Between two messages or pings
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = ping)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = above_zero)]
     ping: Duration,
 
     /// What is sent as a message
@@ -74,7 +74,7 @@ pub(crate) struct DoctorArgs {
     session: Option<String>,
 
     /// How long each stage of the handshake may take
-    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = ping)]
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = above_zero)]
     timeout: Duration,
 
     /// Certificates in PEM that are trusted besides those that browsers trust
@@ -84,14 +84,6 @@ pub(crate) struct DoctorArgs {
     /// How many times faster than real time the server's clock runs, as with `wsfix dev --speed`
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = speed, hide_short_help = true)]
     speed: f64,
-}
-
-fn ping(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(time) if !time.is_zero() => Ok(time),
-        Ok(_) => Err("a time above zero is needed, such as 10s".to_owned()),
-        Err(error) => Err(error.to_string()),
-    }
 }
 
 pub(crate) fn run(args: &DoctorArgs, ui: &Ui) -> Result<Exit, Error> {
@@ -135,16 +127,7 @@ fn options(args: &DoctorArgs, url: &str) -> Result<Options, Error> {
         }
         None => None,
     };
-    let roots =
-        match &args.ca_file {
-            Some(file) => {
-                let read = std::fs::read(file);
-                Some(read.map_err(|error| {
-                    Error::usage(format!("--ca-file {}: {error}", file.display()), "name a file with certificates in PEM")
-                })?)
-            }
-            None => None,
-        };
+    let roots = args.ca_file.as_deref().map(certificates).transpose()?;
     let target = Target {
         in_subprotocol: args.token_in_subprotocol,
         subprotocols: args.subprotocol.clone(),

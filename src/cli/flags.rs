@@ -1,10 +1,13 @@
 //! The flags that commands share. Each command's own are beside the command.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
 use crate::config::Settings;
+
+use super::error::Error;
 
 /// Flags of every command.
 #[derive(Args)]
@@ -51,6 +54,21 @@ pub(crate) fn speed(text: &str) -> Result<f64, String> {
         Ok(speed) if (0.001..=100_000.0).contains(&speed) => Ok(speed),
         _ => Err("a number from 0.001 to 100000 is needed, such as 60".to_owned()),
     }
+}
+
+/// A time that is not zero.
+pub(crate) fn above_zero(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(time) if !time.is_zero() => Ok(time),
+        Ok(_) => Err("a time above zero is needed, such as 10s".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// The certificates of `--ca-file`.
+pub(crate) fn certificates(file: &Path) -> Result<Vec<u8>, Error> {
+    std::fs::read(file)
+        .map_err(|error| Error::usage(format!("--ca-file {}: {error}", file.display()), "name a file with certificates in PEM"))
 }
 
 /// How results and progress are written.

@@ -1,6 +1,7 @@
 //! Flags in, words out. Below this module nobody sees clap, the environment or a terminal.
 
 mod build;
+mod checklist;
 mod completions;
 mod dev;
 mod doctor;
@@ -18,7 +19,9 @@ mod status;
 mod style;
 mod teardown;
 mod template;
+mod token;
 mod ui;
+mod verify;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -52,6 +55,7 @@ enum Command {
     Teardown(teardown::TeardownArgs),
     Roles(roles::RolesArgs),
     Build(build::BuildArgs),
+    Verify(Box<verify::VerifyArgs>),
     Doctor(Box<doctor::DoctorArgs>),
     Template(Box<template::TemplateArgs>),
     Dev(Box<dev::DevArgs>),
@@ -83,6 +87,7 @@ pub fn run(args: Args, ui: &Ui) -> Result<Exit, Error> {
         Command::Teardown(args) => teardown::run(&args, &global, ui),
         Command::Roles(args) => roles::run(&args, &global, ui),
         Command::Build(args) => build::run(&args, &global, ui),
+        Command::Verify(args) => verify::run(&args, &global, ui),
         Command::Doctor(args) => doctor::run(&args, ui),
         Command::Template(args) => template::run(&args, &global, ui),
         Command::Dev(args) => dev::run(&args, &global, ui),
@@ -99,6 +104,7 @@ impl Command {
             Self::Teardown(_) => "teardown",
             Self::Roles(_) => "roles",
             Self::Build(_) => "build",
+            Self::Verify(_) => "verify",
             Self::Doctor(_) => "doctor",
             Self::Template(_) => "template",
             Self::Dev(_) => "dev",

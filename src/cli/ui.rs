@@ -53,6 +53,26 @@ struct Running {
     told: bool,
 }
 
+/// A connection that is being held.
+pub(crate) struct Holding(Option<ProgressBar>);
+
+impl Holding {
+    /// It has been open for so long.
+    pub(crate) fn reached(&self, time: Duration) {
+        if let Some(bar) = &self.0 {
+            bar.set_position(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        }
+    }
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 impl Ui {
     /// Looks at the flags and at what standard output and standard error are.
     #[must_use]
@@ -204,6 +224,21 @@ impl Ui {
     /// A line on standard error. Where standard error is gone there is nobody to tell.
     fn line(&self, text: &str) {
         let _ = self.bars.suspend(|| write(&mut io::stderr().lock(), text));
+    }
+
+    /// A connection is held for so long: a bar, or a line.
+    pub(crate) fn holding(&self, time: Duration) -> Holding {
+        self.emit("holding", json!({ "seconds": style::seconds(time) }));
+        if !self.animated {
+            self.say(&format!("holding   a connection for {}", style::duration(time)));
+            return Holding(None);
+        }
+        let style = ProgressStyle::with_template("holding   {bar:30} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+        let length = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let bar = self.bars.add(ProgressBar::new(length).with_style(style));
+        bar.set_message(style::duration(time));
+        bar.tick();
+        Holding(Some(bar))
     }
 
     fn plan(&self, steps: usize) {

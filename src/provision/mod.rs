@@ -19,8 +19,10 @@ mod export;
 pub(crate) mod fill;
 mod former;
 mod gateway_account;
+pub mod health;
 mod https;
 mod issuer;
+pub mod log_lines;
 mod logging;
 mod look;
 mod management;
@@ -38,6 +40,7 @@ mod resources;
 pub mod roles;
 mod simulate;
 mod wait;
+pub mod witness;
 
 use std::cell::{Cell, RefCell};
 use std::pin::pin;
@@ -53,6 +56,7 @@ pub use drain::{Drained, drain};
 pub use error::Error;
 use error::{AwsError, Cause, Refusal};
 pub use export::export;
+use health::Condition;
 use look::look;
 use observed::Observed;
 pub use observed::Place;
@@ -68,6 +72,7 @@ use resource::{Context, Kind, RESOURCES, label};
 use resources::{account, function, log_group, role};
 pub use roles::Survey;
 use wait::{Probe, until};
+pub use witness::Witness;
 
 /// What every pipeline works with.
 pub struct Run<'a> {
@@ -263,6 +268,29 @@ pub async fn status(run: &Run<'_>) -> Result<Status, Error> {
         drift: missing.is_empty().then(|| Plan::provision(&cx.want, &seen)),
         not_compared: missing.iter().map(|refusal| format!("{}: {}", refusal.resource, refusal.reason)).collect(),
     })
+}
+
+/// What stands of a stack, as far as a socket depends on it.
+#[derive(Clone, Debug)]
+pub struct Inspection {
+    /// What must be so, and whether it is.
+    pub conditions: Vec<Condition>,
+    /// `None` where the stack has no API, or it could not be read.
+    pub outputs: Option<Outputs>,
+}
+
+/// Whether what a socket depends on is as it must be. Changes nothing. The role that is judged is the function's own, whatever the config names.
+///
+/// # Errors
+/// When the account cannot be read at all.
+pub async fn inspect(run: &Run<'_>) -> Result<Inspection, Error> {
+    let mut cx = context(run, Desired::partly(run.config)).await?;
+    let function = look(&cx, |kind| [Kind::Account, Kind::Function].contains(&kind)).await?;
+    if let Some(role) = function.function_role(&cx.want) {
+        cx.want.role = Some(role.to_owned());
+    }
+    let seen = look(&cx, KEPT).await?;
+    Ok(Inspection { conditions: health::conditions(&cx.want, &seen), outputs: outputs::outputs(&cx.want, &seen) })
 }
 
 /// The account's roles, or the one that is named (a name or an ARN), each with how well it serves. Changes nothing.

@@ -2,6 +2,9 @@
 //!
 //! Browsers hide why a handshake was refused; this client keeps the status, the body, the close code and the times.
 
+pub mod causes;
+pub mod check;
+pub mod checks;
 pub mod client;
 pub mod doctor;
 pub mod network;

@@ -4,21 +4,19 @@ mod table;
 mod visit;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex};
 
 use serde_json::json;
-use tempfile::NamedTempFile;
 use wsfix::local::Options;
 use wsfix::local::account::{Account, built_in};
 
+use crate::handler;
 use crate::support::{Sandbox, WEAK_ROLE, block_on};
 use crate::tool::Tool;
 
 use visit::Visit;
-
-/// The handler's binary, zipped.
-static HANDLER: LazyLock<NamedTempFile> = LazyLock::new(visit::handler);
 
 /// Each account, visited once for all tests; the visits are concurrent, and this is their number at a time.
 static VISITS: LazyLock<Vec<Visit>> = LazyLock::new(|| {
@@ -29,7 +27,7 @@ static VISITS: LazyLock<Vec<Visit>> = LazyLock::new(|| {
             scope.spawn(|| {
                 while let Some((at, account)) = Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, built_in::ALL.get(at)?)))
                 {
-                    let visit = Visit::to(account, HANDLER.path());
+                    let visit = Visit::to(account, Path::new(handler::zip()));
                     done.lock().expect("no visit panicked").push((at, visit));
                 }
             });
@@ -103,8 +101,7 @@ fn the_status_of_a_fresh_stack_is_quiet() {
 /// A role that may write logs and nothing else carries the whole stack.
 #[test]
 fn the_weak_role_passes_the_whole_tour() {
-    let handler = HANDLER.path().display().to_string();
-    let toured = Tool::new().run(&["dev", "--once", "--account", "weak-role", "--handler", &handler, "--output", "json"]);
+    let toured = Tool::new().run(&["dev", "--once", "--account", "weak-role", "--handler", handler::zip(), "--output", "json"]);
     toured.says(0, &[]);
     let document = toured.document();
     let checks = document["result"]["checks"].as_array().expect("a checklist");

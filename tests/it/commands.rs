@@ -1,13 +1,13 @@
 //! The commands against a local cloud, from the outside.
 
 use std::io::{BufRead, BufReader, Read};
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use wsfix::local::faults::{Fault, Kind, Moment};
 use wsfix::local::{Cloud, Delays, Options};
 
+use crate::handler;
 use crate::tool::{Ended, Tool, signal};
 
 fn cloud() -> Cloud {
@@ -229,21 +229,10 @@ fn build_writes_the_same_zip_twice() {
     tool.run(&["build", "--out", "no/such/directory/x.zip"]).says(1, &["error: cannot write no/such/directory/x.zip"]);
 }
 
-/// The handler's zip, made once: without optimisation the binary is large.
-pub(crate) fn handler() -> &'static str {
-    static ZIP: LazyLock<(tempfile::TempDir, String)> = LazyLock::new(|| {
-        let directory = tempfile::tempdir().expect("a directory");
-        let zip = directory.path().join("handler.zip").display().to_string();
-        Tool::new().run(&["build", "--handler", env!("CARGO_BIN_EXE_wsfix-handler"), "--out", &zip]).says(0, &[]);
-        (directory, zip)
-    });
-    &ZIP.1
-}
-
 #[test]
 fn the_tour_of_dev_passes_with_the_weak_role_and_with_a_good_one() {
     let tool = Tool::new();
-    let handler = handler();
+    let handler = handler::zip();
     for (role, reply) in [("lambda_basic_execution", "route-response"), ("websocket-handler-role", "management-api")] {
         let ended = tool.run(&["dev", "--once", "--handler", handler, "--existing-role", role, "--output", "json"]);
         assert_eq!(ended.code, Some(0), "{}\n{}", ended.out, ended.err);
@@ -260,7 +249,7 @@ fn the_tour_of_dev_passes_with_the_weak_role_and_with_a_good_one() {
 #[test]
 fn dev_serves_until_it_is_interrupted() {
     let tool = Tool::new();
-    let mut child = tool.start(&["dev", "--port", "0", "--output", "json", "--handler", handler()]);
+    let mut child = tool.start(&["dev", "--port", "0", "--output", "json", "--handler", handler::zip()]);
     let mut errors = child.stderr.take().expect("standard error");
     let drained = std::thread::spawn(move || {
         let mut err = String::new();

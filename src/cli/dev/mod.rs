@@ -1,8 +1,6 @@
 //! `wsfix dev`: the whole architecture on this machine, with no account and no Docker.
 
-mod checklist;
 mod setup;
-mod table;
 mod tour;
 
 use std::ffi::OsStr;
@@ -17,6 +15,7 @@ use crate::local::LogLine;
 use crate::local::account::built_in;
 use crate::secret::Secret;
 
+use super::checklist::Checklist;
 use super::error::Error;
 use super::exit::Exit;
 use super::flags::{Global, speed};
@@ -24,7 +23,6 @@ use super::plan::StackArgs;
 use super::runtime::{Interrupts, block_on};
 use super::style::{Paint, duration, printable};
 use super::ui::Ui;
-use checklist::Checklist;
 use setup::Session;
 
 /// The port where nobody names one; a fixed one, so that other tools can be pointed at it once.
@@ -94,7 +92,7 @@ pub(crate) fn run(args: &DevArgs, global: &Global, ui: &Ui) -> Result<Exit, Erro
             let list = Checklist::new(ui, started);
             tour::run(setup, ui, &list).await?;
             let exit = if list.all_passed() { Exit::Done } else { Exit::Changes };
-            ui.result(exit, &list.text(ui.paint()), &list.document())?;
+            ui.result(exit, &format!("{}\n{}", list.text(ui.paint()), list.summary()), &list.document())?;
             return Ok(exit);
         }
         let session = Session::start(setup, ui, None).await?;

@@ -5,30 +5,26 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::rand::{SecureRandom, SystemRandom};
-use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+use crate::cli::checklist::Checklist;
 use crate::cli::error::Error;
 use crate::cli::flags::Global;
 use crate::cli::runtime::until_stopped;
 use crate::cli::settings::tell;
 use crate::cli::style;
+use crate::cli::token::{now, random, signed};
 use crate::cli::ui::Ui;
-use crate::config::{self, Config, Keys, Purpose, SecretSource, Sources};
+use crate::config::{self, Config, Keys, Purpose, Sources};
 use crate::local::account::{Account, built_in};
 use crate::local::backend::{self, Backend};
 use crate::local::{self, Cloud, LogLine, StartError, page};
 use crate::provision::progress::{Event, Reporter};
 use crate::provision::{self, Consent, Outputs, Provisioned, Run, Stop};
 use crate::secret::Secret;
-use crate::verify;
 
-use super::checklist::Checklist;
 use super::{DevArgs, PORT};
 
 /// Variables that stand for what is made up here; nobody sets them.
@@ -37,6 +33,8 @@ const SIGNING_KEY: &str = "WSFIX_DEV_SIGNING_KEY";
 const TICKET_KEY: &str = "WSFIX_DEV_TICKET_KEY";
 /// How long the token that is printed is good, in seconds.
 const TOKEN_SECONDS: i64 = 12 * 60 * 60;
+/// Whom tokens are for.
+pub(super) const USER: &str = "dev";
 /// The session that the token is for.
 const SESSION: &str = "dev";
 /// An account file to start from.
@@ -152,7 +150,7 @@ impl Session {
         if let Some(list) = list {
             list.passed("the local cloud runs", cloud.endpoint());
         }
-        let token = token(&config, SESSION, now() + TOKEN_SECONDS);
+        let token = signed(&config, USER, SESSION, now() + TOKEN_SECONDS);
         let recorder = Recorder { ui, built: RefCell::default() };
         let provisioning = Instant::now();
         let stop = Stop::default();
@@ -180,11 +178,6 @@ impl Session {
     /// The page with the terminal.
     pub(super) fn page_url(&self) -> String {
         format!("{}/", self.cloud.endpoint())
-    }
-
-    /// A token for a session, good until then; `None` where the key is not known here.
-    pub(super) fn token(&self, session: &str, expires: i64) -> Option<Secret> {
-        token(&self.config, session, expires)
     }
 
     /// Ends everything and waits for it.
@@ -241,37 +234,6 @@ impl Reporter for Recorder<'_> {
         }
         self.ui.event(event);
     }
-}
-
-/// Epoch seconds.
-pub(super) fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|time| i64::try_from(time.as_secs()).ok()).unwrap_or_default()
-}
-
-fn token(config: &Config, session: &str, expires: i64) -> Option<Secret> {
-    let Some(SecretSource::Value(secret)) = &config.jwt.secret else { return None };
-    let mut claims = json!({ "sub": "dev", "iat": now(), "exp": expires });
-    let more = [("iss", &config.jwt.issuer), ("aud", &config.jwt.audience)];
-    for (name, value) in more.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?))) {
-        claims[name] = Value::from(value.as_str());
-    }
-    if let Some(claim) = &config.jwt.session_claim {
-        claims[claim] = Value::from(session);
-    }
-    if config.jwt.single_use {
-        claims["jti"] = Value::from(random().ok()?);
-    }
-    for (name, value) in &config.jwt.claims {
-        claims[name] = Value::from(value.as_str());
-    }
-    verify::mint(config.jwt.algorithm, secret, &claims)
-}
-
-/// 256 bits that nobody knows.
-fn random() -> Result<String, Error> {
-    let mut bytes = [0; 32];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| Error::here("the system has no random numbers", ""))?;
-    Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
 /// This machine's architecture, in AWS's words.

@@ -2,6 +2,7 @@
 
 use super::{Group, Need, Phase, Row, Scope};
 use crate::config::AccessLogs;
+use crate::contract::SESSION_INDEX;
 
 /// The service that the role is passed to.
 const LAMBDA: &str = "lambda.amazonaws.com";
@@ -23,13 +24,21 @@ pub(crate) fn caller(scope: Scope<'_>) -> Vec<Need> {
 /// A stack at work.
 fn operate(scope: Scope<'_>) -> Vec<Need> {
     let table = scope.place.table(&scope.want.table);
+    let index = format!("{table}/index/{SESSION_INDEX}");
+    let row = |group, action, calls| Row::new(group, Phase::Operate, action, calls);
     vec![
-        Row::new(Group::Connections, Phase::Operate, "dynamodb:Scan", &["Scan"])
+        row(Group::Connections, "dynamodb:Scan", &["Scan"])
             .on(table)
             .optional("counts the open connections; reads the items for `teardown --export`", "how many connections are open is not known"),
         Row::new(Group::Connections, Phase::Teardown, "execute-api:ManageConnections", &["PostToConnection"])
             .on(scope.place.arn("execute-api", &format!("{}/{}/POST/@connections/*", scope.api_id(), scope.want.api.stage)))
             .optional("tells clients that the stack ends, for `teardown --drain`", "`teardown --drain` stops before anything is deleted"),
+        row(Group::Connections, "dynamodb:Query", &["Query"])
+            .on(index)
+            .optional("finds the connection that `verify` opens", "whether a connection is stored and forgotten is not known"),
+        row(Group::ReadLogs, "logs:FilterLogEvents", &["FilterLogEvents"])
+            .on_all(scope.log_group(&scope.want.log_group()))
+            .optional("reads what the function logged", "what the function logged is not known"),
     ]
 }
 

@@ -74,6 +74,11 @@ impl One {
         self.spec.uri.strip_suffix("/invocations")?.rsplit_once(":function:").map(|(_, name)| name)
     }
 
+    /// How long API Gateway waits for the function, in milliseconds.
+    pub(crate) fn timeout_millis(&self) -> i32 {
+        self.spec.timeout_millis
+    }
+
     /// What it calls, in few words.
     pub(crate) fn target(&self) -> &str {
         self.function().unwrap_or(if self.spec.uri.is_empty() { &self.spec.kind } else { &self.spec.uri })

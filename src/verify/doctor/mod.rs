@@ -15,7 +15,7 @@ use super::network::{self, Address, Stream, TlsSeen};
 use super::upgrade::Answer;
 pub use ending::{End, Ending, Traffic};
 pub use verdict::{Verdict, judge};
-pub use who::{Who, Whom};
+pub use who::{Who, Whom, who};
 
 /// What to try.
 #[derive(Clone, Debug)]

@@ -101,7 +101,8 @@ const SERVERS: &[(&str, Whom)] = &[
 ];
 
 /// Guesses who answers. The host's name says most, then headers of its own, then `Server`.
-pub(super) fn who(host: &str, path: &str, answer: Option<&Answer>) -> Option<Who> {
+#[must_use]
+pub fn who(host: &str, path: &str, answer: Option<&Answer>) -> Option<Who> {
     let host = host.to_ascii_lowercase();
     if path.contains("/_aws/execute-api/") {
         return Some(Who { whom: Whom::ApiGateway, because: "the path is that of API Gateway in a local cloud".to_owned() });

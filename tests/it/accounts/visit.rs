@@ -1,7 +1,6 @@
 //! One account, with all commands run in it by the built tool and a client that speaks to the stack.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -21,19 +20,6 @@ const JWT_SECRET: &str = "0123456789abcdef0123456789abcdef";
 const SIGNING_KEY: &str = "fedcba9876543210fedcba9876543210";
 /// Longest time for one answer; only a stack that does not work takes it.
 const LIMIT: Duration = Duration::from_secs(15);
-
-/// The handler's binary, zipped once: one that is not optimised takes seconds.
-pub(super) fn handler() -> tempfile::NamedTempFile {
-    let zip = tempfile::Builder::new().suffix(".zip").tempfile().expect("a file");
-    let tool = Tool::new();
-    let small = tool.directory.path().join("bootstrap");
-    // Without its debug information it is a quarter of the size; where there is no `strip` it is uploaded as it is.
-    let stripped = Command::new("strip").arg("-o").arg(&small).arg(env!("CARGO_BIN_EXE_wsfix-handler")).status();
-    let path = if stripped.is_ok_and(|status| status.success()) { small.as_path() } else { Path::new(env!("CARGO_BIN_EXE_wsfix-handler")) };
-    let built = tool.run(&["build", "--handler", &path.display().to_string(), "--out", &zip.path().display().to_string()]);
-    built.says(0, &[]);
-    zip
-}
 
 /// What was seen in one account.
 pub(super) struct Visit {

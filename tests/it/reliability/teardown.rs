@@ -14,7 +14,7 @@ use wsfix::provision::{Consent, Error, TornDown};
 use wsfix::secret::Secret;
 use wsfix::verify::{self, Received, Socket, Target};
 
-use crate::commands::handler;
+use crate::handler;
 use crate::support::aws::Aws;
 use crate::support::{Sandbox, block_on, console, differences, docs};
 use crate::tool::Tool;
@@ -311,7 +311,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// A stack with the real handler, and a client of it.
 fn served(cloud: &Cloud, tool: &Tool) -> Target {
-    tool.run(&["provision", "--handler", handler()]).says(0, &[]);
+    tool.run(&["provision", "--handler", handler::zip()]).says(0, &[]);
     let url =
         tool.run(&["status", "--output", "json"]).document()["result"]["outputs"]["websocket_url"].as_str().expect("a URL").to_owned();
     assert!(url.contains(&cloud.port().to_string()));

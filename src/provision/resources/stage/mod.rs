@@ -118,6 +118,31 @@ impl One {
         self.access_log().is_some_and(AccessLog::was_denied)
     }
 
+    /// The deployment that it serves.
+    pub(crate) fn deployment_id(&self) -> Option<&str> {
+        self.deployment_id.as_deref()
+    }
+
+    /// Whether changes of the API are deployed without anybody asking.
+    pub(crate) fn deploys_by_itself(&self) -> bool {
+        self.spec.auto_deploy
+    }
+
+    /// What every request is refused of: its throttle is zero.
+    pub(crate) fn blocked(&self) -> Vec<&str> {
+        self.settings().filter(|(_, settings)| settings.refuses()).map(|(of, _)| of).collect()
+    }
+
+    /// The throttles, for people.
+    pub(crate) fn throttles(&self) -> String {
+        self.settings().map(|(of, settings)| format!("{of} {}", settings.words())).collect::<Vec<_>>().join(", ")
+    }
+
+    fn settings(&self) -> impl Iterator<Item = (&str, &Settings)> {
+        let messages = self.spec.messages.iter().map(|settings| ("messages", settings));
+        messages.chain(self.spec.routes.iter().map(|(key, settings)| (key.as_str(), settings)))
+    }
+
     fn access_log(&self) -> Option<&AccessLog> {
         self.spec.access_log.as_ref()
     }

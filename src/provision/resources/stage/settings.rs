@@ -36,6 +36,17 @@ impl Settings {
         }
     }
 
+    /// Whether nothing passes.
+    pub(super) fn refuses(&self) -> bool {
+        self.rate == Some(0.0) || self.burst == Some(0)
+    }
+
+    /// Rate and burst, for people.
+    pub(super) fn words(&self) -> String {
+        let number = |number: Option<f64>| number.map_or_else(|| "unlimited".to_owned(), |number| number.to_string());
+        format!("{}/s, burst {}", number(self.rate), number(self.burst.map(f64::from)))
+    }
+
     pub(super) fn fields(&self, of: &str) -> [Field; 4] {
         let Self { rate, burst, data_trace, logging_level } = self;
         [

@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::{
 use serde_json::Value;
 
 use super::expiry::{self, UPDATE_TIME_TO_LIVE};
-use super::{Live, Spec, changes, kept_field, left_to_ask, policy, wanted_policy};
+use super::{Live, POLICY_FIELD, Spec, changes, kept_field, left_to_ask, policy, wanted_policy};
 use crate::contract::ownership::{KEPT_TAG, TRUE};
 use crate::contract::{SESSION_INDEX, item};
 use crate::provision::answer::{Answer, TAGGING, unanswered};
@@ -297,7 +297,7 @@ async fn repair(cx: &Context<'_>, seen: &Observed) -> Result<Slot, AwsError> {
     if has(&kept_field()) {
         take_up(cx, &live.arn).await?;
     }
-    if let Some(document) = wanted_policy(&cx.want, seen).filter(|_| has("resource_policy")) {
+    if let Some(document) = wanted_policy(&cx.want, seen).filter(|_| has(POLICY_FIELD)) {
         put_policy(cx, seen, &live.arn, &document).await?;
     }
     if has("billing_mode") {

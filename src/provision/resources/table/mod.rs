@@ -20,6 +20,9 @@ use crate::provision::plan::{Action, ApiCall, FieldChange};
 use crate::provision::resource::{Context, Field, Kind, Resource, Seen, Verdict, differences, told_adopted};
 use crate::provision::roles;
 
+/// The field of a table that shows its resource policy.
+pub(crate) const POLICY_FIELD: &str = "resource_policy";
+
 /// What wsfix manages about the table of connections; anything else is left as found. `None`: could not be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Spec {
@@ -52,7 +55,7 @@ impl Spec {
             Field::new("billing_mode", billing_mode),
             Field::new(SESSION_INDEX, if *session_index { "present" } else { "" }),
             Field::maybe("ttl_attribute", ttl_attribute.clone()),
-            Field::maybe("resource_policy", resource_policy.clone()),
+            Field::maybe(POLICY_FIELD, resource_policy.clone()),
             // A table that is being updated is in use all the same.
             Field::maybe("status", (status != "UPDATING").then(|| status.clone())),
         ]
@@ -342,7 +345,7 @@ fn update_calls(changes: &[FieldChange]) -> Vec<ApiCall> {
     if has("ttl_attribute") {
         list.push(expiry::UPDATE_TIME_TO_LIVE);
     }
-    if has("resource_policy") {
+    if has(POLICY_FIELD) {
         list.push(calls::PUT_RESOURCE_POLICY);
     }
     if changes.iter().any(|change| change.field.starts_with(TAG_FIELD) && !change.to.is_empty()) {

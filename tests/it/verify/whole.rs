@@ -1,0 +1,87 @@
+//! A stack that works.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::stack::{Stack, check};
+use crate::tool::Ended;
+
+fn verdicts(ended: &Ended) -> BTreeSet<String> {
+    let document = ended.document();
+    let checks = document["result"]["checks"].as_array().expect("checks").clone();
+    checks.iter().map(|check| check["verdict"].as_str().expect("a verdict").to_owned()).collect()
+}
+
+#[test]
+fn a_stack_that_works_passes_with_everything_known() {
+    let mut stack = Stack::new(1.0);
+    stack.sandbox.provision();
+    let before = stack.sandbox.cloud.inventory();
+    stack.sandbox.cloud.calls().clear();
+
+    let ended = stack.verify(&["--limits", "--hold", "1s", "--ping", "300ms", "--junit", "report.xml"]);
+    ended.says(0, &[]);
+    assert_eq!(verdicts(&ended), BTreeSet::from(["passed".to_owned()]), "{}", ended.out);
+    let document = ended.document();
+    assert_eq!((&document["result"]["layer"], &document["result"]["ok"]), (&Value::Null, &json!(true)));
+    assert!(check(&document, "stays open")["evidence"].as_str().is_some_and(|seen| seen.contains("3 messages, 3 answers")), "{document:#}");
+    let report = std::fs::read_to_string(stack.tool.directory.path().join("report.xml")).expect("a report");
+    let checks = document["result"]["checks"].as_array().expect("checks").len();
+    assert!(report.contains(&format!(r#"tests="{checks}" skipped="0" failures="0""#)), "{report}");
+    let told = ended.events().iter().filter(|event| event["event"] == "check").count();
+    assert_eq!(told, checks, "each check is told once");
+
+    let of_tool = |caller: &str| !caller.ends_with("/websocket-handler");
+    let calls = stack.sandbox.cloud.calls().all();
+    let changing: Vec<_> = calls.iter().filter(|call| call.is_mutating() && of_tool(&call.caller)).map(|call| &call.operation).collect();
+    assert!(changing.is_empty(), "{changing:?}");
+    assert_eq!(stack.sandbox.cloud.inventory(), before);
+    for secret in ["0123456789abcdef0123456789abcdef", "eyJ"] {
+        assert!(![&ended.out, &ended.err, &report].iter().any(|text| text.contains(secret)), "{secret} is shown");
+    }
+
+    // A token of the person's own: nobody can make it expire, and all else is known.
+    let token = "h.eyJzZXNzaW9uSWQiOiJzMSJ9.s";
+    stack.tool.set("TOKEN", token);
+    let refused = stack.verify(&["--token", "env:TOKEN", "--hold", "0s"]);
+    refused.says(3, &[]);
+    let document = refused.document();
+    assert_eq!(document["result"]["layer"], "token", "{document:#}");
+    assert!(check(&document, "good token")["evidence"].as_str().is_some_and(|seen| seen.starts_with("HTTP 401")), "{document:#}");
+    assert!(!refused.out.contains(token) && !refused.err.contains(token));
+
+    // The backend is needed until here.
+    drop(stack.backend.take());
+}
+
+#[test]
+fn what_may_not_be_read_is_unknown_and_no_failure() {
+    let stack = Stack::new(1.0);
+    stack.sandbox.provision();
+    let url = stack.sandbox.status().outputs.expect("outputs").websocket_url;
+    let mut tool = crate::tool::Tool::new();
+    tool.set("JWT_SECRET", "0123456789abcdef0123456789abcdef");
+    tool.file("wsfix.yaml", "jwt: {session_claim: sessionId}\n");
+    let usual = ["verify", "--output", "json", "--timeout", "4s", "--wait", "1s", "--hold", "0s"];
+
+    // Nobody's keys, and no Region: only what a client sees.
+    let ended = tool.run(&[&usual[..], &["--url", &url]].concat());
+    ended.says(0, &["only what a client sees is checked"]);
+    let document = ended.document();
+    for known in ["good token", "`ping`", "another session", "the client closes"] {
+        assert_eq!(check(&document, known)["verdict"], "passed", "{document:#}");
+    }
+    assert_eq!(check(&document, "is in the table")["verdict"], "unknown", "{document:#}");
+    assert_eq!(check(&document, "the log lines arrive")["verdict"], "unknown", "{document:#}");
+    assert_eq!(check(&document, "hears of the end")["verdict"], "skipped", "{document:#}");
+
+    tool.run(&usual).says(1, &["no AWS Region is set"]);
+    tool.run(&["verify", "--junit", "no/such/folder/x.xml"]).says(2, &["--junit no/such/folder/x.xml", "hint: name a file in a folder"]);
+    tool.run(&["verify", "--url", "https://example.com"]).says(2, &["--url: ", "wss://host/path"]);
+    tool.run(&["verify", "--token", "abc"]).says(2, &["--token: ", "env:NAME"]);
+    tool.run(&["verify", "--url", &url, "--token-command", "exit 3"]).says(1, &["--token-command: it ended with exit status: 3"]);
+    tool.run(&["verify", "--hold", "1s", "--ping", "0s"]).says(2, &["a time above zero is needed"]);
+    tool.set("JWT_SECRET", "");
+    tool.run(&["verify", "--url", &url]).says(2, &["no token can be signed here", "--token-command"]);
+}
