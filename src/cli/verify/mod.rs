@@ -30,10 +30,10 @@ use super::ui::Ui;
 
 /// Connects to the stack as a browser would and goes through everything that keeps a socket from staying open.
 #[derive(clap::Args)]
-#[command(after_help = "It reads what the control plane says, opens some connections, and changes nothing. What you may not read is
-`unknown`, and no failure. The token is signed with the stack's secret (JWT_SECRET), or given.
-Exit codes: 0 nothing failed, 1 it could not be tried, 2 wrong usage or config, 3 a check failed: the layer
-to look at first begins the last line.
+#[command(after_help = "It reads what the control plane says, opens some connections, and changes nothing. What you may
+not read is `unknown`, and no failure. The token is signed with the stack's secret (JWT_SECRET), or
+given. Exit codes: 0 nothing failed, 1 it could not be tried, 2 wrong usage or config, 3 a check
+failed: the last line begins with the layer to look at first.
 
 Examples:
   wsfix verify
