@@ -94,9 +94,9 @@ impl<'a> Issuer<'a> {
                 };
             }
             Source::Given(token) => token.clone(),
-            Source::Command { line, limit } => printed(line, *limit, &issuer.session)
-                .await
-                .map_err(|why| Error::here(format!("--token-command: {why}"), "run it by hand: it has to print a token and nothing else"))?,
+            Source::Command { line, limit } => printed(line, *limit, &issuer.session).await.map_err(|why| {
+                Error::here(format!("--token-command: {why}"), "run it by hand: it has to print a token and nothing else")
+            })?,
         };
         match claim(&first, session_claim(config)) {
             Some(session) => issuer.session = session,
@@ -122,9 +122,7 @@ impl Tokens for Issuer<'_> {
     fn expired(&self) -> Result<Secret, String> {
         let over = now() - i64::from(self.config.jwt.leeway_seconds) - 60;
         match &self.source {
-            Source::Signed(user) => {
-                signed(self.config, user, &self.session, over).ok_or_else(|| "no token can be signed here".to_owned())
-            }
+            Source::Signed(user) => signed(self.config, user, &self.session, over).ok_or_else(|| "no token can be signed here".to_owned()),
             Source::Given(_) | Source::Command { .. } => {
                 Err("a token that is given is good; only one that is signed here can have expired".to_owned())
             }

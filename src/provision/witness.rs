@@ -96,7 +96,6 @@ impl Witness {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

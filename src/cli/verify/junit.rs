@@ -18,7 +18,8 @@ pub(super) fn check(file: &Path) -> Result<(), Error> {
 
 /// Writes the report.
 pub(super) fn write(file: &Path, checks: &[Check]) -> Result<(), Error> {
-    let failed = |error: &dyn std::fmt::Display| Error::here(format!("--junit {}: {error}", file.display()), "name a file that can be written");
+    let failed =
+        |error: &dyn std::fmt::Display| Error::here(format!("--junit {}: {error}", file.display()), "name a file that can be written");
     let text = report(checks).to_string().map_err(|error| failed(&error))?;
     std::fs::write(file, text).map_err(|error| failed(&error))
 }

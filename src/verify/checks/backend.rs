@@ -20,7 +20,10 @@ fn judge(lines: &[Line], connection: &str) -> Verdict {
     let Some(event) = disconnect(lines, connection) else {
         return Err(Missed::unknown("the log has no whole `$disconnect` of this connection: API Gateway does not promise to deliver it"));
     };
-    match event.iter().find(|line| line.message.contains("Failed: the backend") || line.message.contains("Failed: the request to the backend")) {
+    match event
+        .iter()
+        .find(|line| line.message.contains("Failed: the backend") || line.message.contains("Failed: the request to the backend"))
+    {
         Some(line) => Err(Missed::failed(&causes::DISCONNECT_UNHEARD, &line.message)),
         None => Ok(format!("POST {DISCONNECT_PATH}: the handler logged no failure")),
     }

@@ -56,9 +56,7 @@ async fn good_but(subject: &Subject<'_>, change: impl Fn(Target) -> Target) -> V
 
 async fn refused(subject: &Subject<'_>, status: u16, target: Target) -> Verdict {
     match subject.connect(&target).await {
-        Err(Failure::Refused(answer)) if answer.status == status => {
-            Ok(format!("HTTP {} after {}", answer.status, seconds(answer.elapsed)))
-        }
+        Err(Failure::Refused(answer)) if answer.status == status => Ok(format!("HTTP {} after {}", answer.status, seconds(answer.elapsed))),
         Err(failure @ Failure::Refused(_)) => Err(Missed::failed(&causes::OTHER_REFUSAL, words(&failure))),
         Err(failure) => Err(missed(&failure)),
         Ok(socket) => {

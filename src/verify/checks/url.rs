@@ -33,7 +33,8 @@ mod tests {
     #[test]
     fn the_old_host_another_api_and_a_domain_of_ones_own_are_told_apart() {
         const OWN: &str = "wss://a1.execute-api.eu-west-1.amazonaws.com/prod";
-        let failed = |url: &str, own| matches!(judge(url, own), Err(missed) if missed == Missed::failed(&causes::OLD_HOST, evidence(url, own)));
+        let failed =
+            |url: &str, own| matches!(judge(url, own), Err(missed) if missed == Missed::failed(&causes::OLD_HOST, evidence(url, own)));
         fn evidence(url: &str, own: Option<&str>) -> String {
             Check::of(Layer::Url, "", judge(url, own), std::time::Duration::ZERO).evidence
         }

@@ -1,6 +1,7 @@
 //! A stack with the handler's real binary, and the tool that looks at it.
 
 use serde_json::Value;
+use wsfix::config::Config;
 use wsfix::local::Options;
 use wsfix::local::account::Account;
 use wsfix::local::backend::{self, Backend};
@@ -13,6 +14,7 @@ use crate::tool::{Ended, Tool};
 pub(super) struct Stack {
     pub(super) sandbox: Sandbox,
     pub(super) tool: Tool,
+    usual: Config,
     /// The demo backend; the stack may have another.
     pub(super) backend: Option<Backend>,
     /// One with something wrong with it.
@@ -55,14 +57,22 @@ impl Stack {
 ";
         let account = Account::parse(&format!("{ROLES}{roles}{pass}"), "test").expect("an account");
         let mut sandbox = Sandbox::with(Options { account, speed, ..Options::default() });
-        let signing_key = sandbox.config.signing_key.clone();
-        let demo = Backend::start(backend::Options { signing_key, allow_commands: false }).expect("a backend");
         sandbox.config.function.handler = Some(handler::zip().into());
-        sandbox.config.backend_url = Some(demo.url());
-        sandbox.config.backend_timeout_seconds = 2;
+        sandbox.config.backend_timeout_seconds = 1;
         let tool = Tool::of(&sandbox.cloud);
         tool.file("wsfix.yaml", "jwt: {session_claim: sessionId}\napi: {routes: [resize, sendMessage]}\n");
-        Self { sandbox, tool, backend: Some(demo), faulty: None }
+        let mut stack = Self { usual: sandbox.config.clone(), sandbox, tool, backend: None, faulty: None };
+        stack.reset();
+        stack
+    }
+
+    /// The config as it was, and a backend that works; the next `provision` puts the rest right.
+    pub(super) fn reset(&mut self) {
+        self.sandbox.config = self.usual.clone();
+        self.faulty = None;
+        let signing_key = self.usual.signing_key.clone();
+        let start = || Backend::start(backend::Options { signing_key, allow_commands: false }).expect("a backend");
+        self.sandbox.config.backend_url = Some(self.backend.get_or_insert_with(start).url());
     }
 
     /// The command's document, with what is short in a test.
@@ -99,5 +109,8 @@ impl Stack {
 /// A check of a document, by a part of its name.
 pub(super) fn check<'a>(document: &'a Value, name: &str) -> &'a Value {
     let checks = document["result"]["checks"].as_array().expect("checks");
-    checks.iter().find(|check| check["name"].as_str().is_some_and(|full| full.contains(name))).unwrap_or_else(|| panic!("no {name}: {document:#}"))
+    checks
+        .iter()
+        .find(|check| check["name"].as_str().is_some_and(|full| full.contains(name)))
+        .unwrap_or_else(|| panic!("no {name}: {document:#}"))
 }

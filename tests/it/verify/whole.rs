@@ -25,7 +25,8 @@ fn a_stack_that_works_passes_with_everything_known() {
     assert_eq!(verdicts(&ended), BTreeSet::from(["passed".to_owned()]), "{}", ended.out);
     let document = ended.document();
     assert_eq!((&document["result"]["layer"], &document["result"]["ok"]), (&Value::Null, &json!(true)));
-    assert!(check(&document, "stays open")["evidence"].as_str().is_some_and(|seen| seen.contains("3 messages, 3 answers")), "{document:#}");
+    let held = check(&document, "stays open")["evidence"].as_str().expect("evidence");
+    assert!(held.contains(" messages, ") && !held.contains(" 0 messages, ") && !held.contains(" 0 answers"), "{held}");
     let report = std::fs::read_to_string(stack.tool.directory.path().join("report.xml")).expect("a report");
     let checks = document["result"]["checks"].as_array().expect("checks").len();
     assert!(report.contains(&format!(r#"tests="{checks}" skipped="0" failures="0""#)), "{report}");
