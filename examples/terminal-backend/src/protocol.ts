@@ -137,6 +137,8 @@ export type ErrorCode =
   | "too_many_sessions"
   /** No shell can be started here. */
   | "no_terminal"
+  /** The process of the backend that has the session does not answer; try again in a moment. */
+  | "unavailable"
   /** The backend ends; try again in a moment. */
   | "shutting_down";
 
@@ -168,6 +170,16 @@ type Fields = Record<string, unknown>;
 
 export function isObject(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The JSON object that a text is, or null. */
+export function parseObject(text: string): Fields | null {
+  try {
+    const found: unknown = JSON.parse(text);
+    return isObject(found) ? found : null;
+  } catch {
+    return null;
+  }
 }
 
 /** The client's message in a body, or what is wrong with it, to be told to the client. */

@@ -6,7 +6,9 @@ import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { test } from "node:test";
+import { RedisLink } from "../src/store/redis-link.js";
 import { RedisStore } from "../src/store/redis.js";
+import { RedisRelay } from "../src/store/relay.js";
 import { ADA, until, World } from "./support.js";
 
 const MISSING = spawnSync("redis-server", ["--version"]).status === 0 ? false : "redis-server is not installed";
@@ -25,6 +27,11 @@ async function startRedis(port: number): Promise<ChildProcess> {
   return redis;
 }
 
+/** Soon asked again after it was silent. */
+function connect(port: number): RedisLink {
+  return new RedisLink(`redis://127.0.0.1:${port}`, 300);
+}
+
 async function kill(redis: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   const exit = once(redis, "exit");
   redis.kill(signal);
@@ -34,8 +41,11 @@ async function kill(redis: ChildProcess, signal: NodeJS.Signals): Promise<void> 
 test("Redis goes away and comes back, and a session is begun anew from it", { skip: MISSING }, async () => {
   const port = await freePort();
   let redis = await startRedis(port);
+  const links: RedisLink[] = [];
   const open = async () => {
-    const store = new RedisStore(`redis://127.0.0.1:${port}`, 300);
+    const link = connect(port);
+    links.push(link);
+    const store = new RedisStore(link);
     await until(() => store.status === "connected", "Redis is connected");
     return store;
   };
@@ -45,7 +55,6 @@ test("Redis goes away and comes back, and a session is begun anew from it", { sk
     const later = Math.floor(Date.now() / 1000) + 300;
     const other = await open();
     assert.deepEqual([await store.first("tag", later), await store.first("tag", later), await other.first("tag", later)], [true, false, false]);
-    await other.close();
 
     await world.ask({ type: "resize", cols: 100, rows: 30 });
     const { terminal } = await world.run("cd /usr; echo on the screen");
@@ -81,9 +90,42 @@ test("Redis goes away and comes back, and a session is begun anew from it", { sk
     await after.sessions.endIdle(Date.now() + 1e9);
     await until(async () => (await next.session(JSON.stringify([ADA.userId, ADA.sessionId]))) === null, "an idle session is forgotten");
     await after.end();
-    await next.close();
   } finally {
-    await store.close();
+    await Promise.all(links.map((link) => link.close()));
+    await kill(redis, "SIGKILL");
+  }
+});
+
+test("a message that comes to another process is handed to the one with the session", { skip: MISSING }, async () => {
+  const port = await freePort();
+  const redis = await startRedis(port);
+  const links = [connect(port), connect(port)];
+  const [one, other] = links.map((link) => new World({ store: new RedisStore(link), relay: new RedisRelay(link) })) as [World, World];
+  try {
+    await until(() => links.every((link) => link.status === "connected"), "both are connected");
+    await one.run("X=here");
+    await until(async () => (await other.run("echo $X")).output === "here\r\n", "the other process asks the first");
+    assert.deepEqual([one.sessions.size, other.sessions.size], [1, 0]);
+    const begun = await other.ask({ type: "command", command: "read -r line", id: "r", wait: 50 });
+    assert(begun.type === "command_running");
+    const { result } = await other.finish("\r", begun.offset);
+    assert.deepEqual([result.id, result.exitCode], ["r", 0]);
+    assert.equal((await other.ask({ type: "ping" })).type, "pong");
+    const bob = { ...ADA, connectionId: "c2=", userId: "bob" };
+    assert.equal((await other.run("echo $X", { sender: bob })).output, "\r\n", "a user of the other process");
+
+    await one.end();
+    await links[0]?.close();
+    const taken = await other.ask({ type: "resume" });
+    assert(taken.type === "resumed" && taken.data.includes("here") && taken.data.includes("started anew"));
+    assert.equal(other.sessions.size, 2);
+
+    // One that is killed leaves its claim behind, and nobody who hears.
+    await links[1]?.ask((client) => client.set('terminal:owner:["ada","s2"]', "dead"));
+    assert.equal((await other.run("echo taken over", { sender: { ...ADA, sessionId: "s2" } })).output, "taken over\r\n");
+  } finally {
+    await Promise.all([one.end(), other.end()]);
+    await links[1]?.close();
     await kill(redis, "SIGKILL");
   }
 });

@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ClientMessage, CommandResult, Sender, ServerMessage } from "../src/protocol.js";
 import { NO_PUSH } from "../src/push.js";
+import { NO_RELAY } from "../src/store/relay.js";
 import { NoStore } from "../src/store/store.js";
 import { Confinement } from "../src/terminal/confinement.js";
 import { Sessions, type SessionsOptions } from "../src/terminal/sessions.js";
@@ -17,11 +18,11 @@ export class World {
   constructor(options: Partial<SessionsOptions> = {}) {
     const { confinement } = this;
     const limits = { commandSeconds: 60, outputKb: 1024, logCommands: false, idleSeconds: 900, maxSessions: 10, maxSessionsPerUser: 3 };
-    this.sessions = new Sessions({ confinement, push: NO_PUSH, store: new NoStore(), ...limits, ...options });
+    this.sessions = new Sessions({ confinement, push: NO_PUSH, store: new NoStore(), relay: NO_RELAY, ...limits, ...options });
   }
 
   async ask(message: ClientMessage, sender = ADA): Promise<ServerMessage> {
-    const answer = await this.sessions.answer(sender, message);
+    const answer = await this.sessions.ask(sender, message);
     if (answer === null) throw new Error(`${message.type} was answered with nothing`);
     return answer;
   }
@@ -36,7 +37,7 @@ export class World {
 
   /** Sends keys and asks for what follows, until the command has ended: its result, and all text beyond `from`. */
   async finish(keys: string, from: number, sender = ADA): Promise<{ result: CommandResult; text: string }> {
-    let answer = await this.sessions.answer(sender, { type: "input", data: keys });
+    let answer = await this.sessions.ask(sender, { type: "input", data: keys });
     for (let text = ""; ; answer = await this.ask({ type: "poll", offset: from + text.length }, sender)) {
       if (answer === null) continue;
       if (answer.type === "output") text += answer.data;

@@ -61,7 +61,7 @@ suite("a terminal", () => {
   test("goes on without a connection, and hands over what was missed", async () => {
     const begun = await world.ask({ type: "command", command: "echo begun; read -r; echo done", id: "long", wait: 200 });
     assert(begun.type === "command_running");
-    world.sessions.disconnected(ADA.connectionId);
+    world.sessions.ended(ADA.connectionId);
     const anew = { ...ADA, connectionId: "c2=" };
     const resumed = await world.ask({ type: "resume", offset: begun.offset }, anew);
     assert(resumed.type === "resumed" && resumed.running === "long" && resumed.terminal === begun.terminal);
@@ -112,7 +112,7 @@ suite("limits", () => {
     const world = new World({ maxSessions: 3, maxSessionsPerUser: 2 });
     const open = async (userId: string, sessionId: string) => (await world.ask({ type: "resume" }, { connectionId: `${userId}-${sessionId}`, sessionId, userId })).type;
     assert.deepEqual([await open("ada", "1"), await open("ada", "2"), await open("ada", "3")], ["resumed", "resumed", "error"]);
-    world.sessions.disconnected("ada-1");
+    world.sessions.ended("ada-1");
     assert.equal(await open("ada", "3"), "resumed", "one that nobody is connected to makes room");
     assert.deepEqual([await open("bob", "1"), await open("eve", "1")], ["resumed", "error"]);
     await world.sessions.endIdle(Date.now() + 899_000);
@@ -195,7 +195,7 @@ test("output is pushed to every connection, each from where it was, and a broken
   await world.ask({ type: "resume" }, { ...ADA, connectionId: "gone=" });
   const begun = await world.ask({ type: "command", command: "echo one; read -r; echo two", id: "p", wait: 300 });
   assert(begun.type === "command_running" && begun.push);
-  assert.equal(await world.sessions.answer(ADA, { type: "input", data: "\r" }), null);
+  assert.equal(await world.sessions.ask(ADA, { type: "input", data: "\r" }), null);
   await until(() => sent.filter(([, message]) => message.type === "command_result").length === 2, "both were told the end");
   assert.equal(begun.output + textTo(ADA.connectionId), "one\r\n\r\ntwo\r\n");
   assert.equal(textTo(other.connectionId), "one\r\n\r\ntwo\r\n");

@@ -1,8 +1,8 @@
 /** What the gateway's function asks: one route for messages, one for the ends of connections. */
 
-import { Router, type Request } from "express";
+import { Router } from "express";
 import { log, quoted } from "../log.js";
-import { isObject, parseMessage, parseSender } from "../protocol.js";
+import { parseMessage, parseObject, parseSender } from "../protocol.js";
 import type { Sessions } from "../terminal/sessions.js";
 
 /** The routes below `/api/ws`; requests must have been let in by `signedByWsfix`. */
@@ -10,7 +10,7 @@ export function websocketRoutes(sessions: Sessions): Router {
   const routes = Router();
 
   routes.post("/message", async (request, response) => {
-    const body = bodyOf(request);
+    const body = parseObject(String(request.body));
     // Of the headers only X-Request-Id is signed: who it is about is in the body.
     const sender = body && parseSender(body);
     if (!body || !sender) {
@@ -19,20 +19,20 @@ export function websocketRoutes(sessions: Sessions): Router {
     }
     const message = parseMessage(body);
     log(`[WS] Message from ${quoted(sender.connectionId)}: { type: '${quoted(text(body["type"]))}' }`);
-    const answer = message.type === "error" ? message : await sessions.answer(sender, message);
+    const answer = message.type === "error" ? message : await sessions.ask(sender, message);
     if (answer === null) response.status(204).end();
     else response.json(answer);
   });
 
   routes.post("/disconnect", (request, response) => {
-    const body = bodyOf(request);
+    const body = parseObject(String(request.body));
     if (!body || typeof body["connectionId"] !== "string") {
       response.status(400).json({ error: "the body is no JSON object with connectionId" });
       return;
     }
     const { connectionId, sessionId, code } = body;
     log(`[WS] Client disconnected: ${quoted(connectionId)}, Session: ${quoted(text(sessionId))}, Code: ${quoted(text(code))}`);
-    sessions.disconnected(connectionId);
+    sessions.ended(connectionId);
     response.status(204).end();
   });
 
@@ -41,13 +41,4 @@ export function websocketRoutes(sessions: Sessions): Router {
 
 function text(value: unknown): string | number | null {
   return typeof value === "string" || typeof value === "number" ? value : null;
-}
-
-function bodyOf(request: Request): Record<string, unknown> | null {
-  try {
-    const body: unknown = JSON.parse(String(request.body));
-    return isObject(body) ? body : null;
-  } catch {
-    return null;
-  }
 }

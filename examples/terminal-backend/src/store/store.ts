@@ -31,7 +31,6 @@ export interface Store extends Used {
   removeSession(key: string): Promise<void>;
   saveConnection(connectionId: string, saved: SavedConnection): Promise<void>;
   removeConnection(connectionId: string): Promise<void>;
-  close(): Promise<void>;
 }
 
 /** Without Redis nothing is kept: sessions live in this process alone. */
@@ -56,9 +55,5 @@ export class NoStore extends UsedHere implements Store {
 
   async removeConnection(): Promise<void> {
     // nothing was kept
-  }
-
-  async close(): Promise<void> {
-    // nothing is open
   }
 }
