@@ -53,6 +53,16 @@ export class Screen {
     return this.until(`the head says ${pattern}`, async () => (await this.head()).match(pattern));
   }
 
+  /** Waits until the connection is in one of these phases. */
+  phase(...wanted) {
+    const state = this.page.locator(".state");
+    return this.until(wanted.join(" or "), async () => wanted.includes((await state.count()) > 0 ? await state.getAttribute("data-phase") : ""));
+  }
+
+  connects() {
+    return this.phase("open");
+  }
+
   /** An empty prompt in the last line that has anything. */
   prompt() {
     return this.until("a prompt", async () => /(^|\n|\s)\$$/.test((await this.text()).trimEnd()));

@@ -54,7 +54,7 @@ const open = async (url) => {
 
 const screen = await open(link(cloud));
 const { page } = screen;
-await screen.says(/connected/);
+await screen.connects();
 await screen.until("the console's line", () => screen.console.includes("[Terminal] Connected successfully"));
 assert.equal(page.url(), `${site}/`, "the token is out of the address bar");
 ok("the page connects", "[Terminal] Connected successfully");
@@ -85,13 +85,13 @@ ok("a long command", "output as it comes, an answer to its question, Ctrl-C");
 
 await screen.run("found=again; echo kept", /\nkept/);
 await page.reload();
-await screen.says(/connected/);
+await screen.connects();
 await screen.shows(/hello ada/);
 await screen.run("echo found $found", /\nfound again/);
 ok("a reload finds the session", "its screen and its variables");
 
 const simple = await open(link(cloud, "/simple"));
-await simple.says(/connected/);
+await simple.connects();
 await simple.page.locator("#command").fill("echo $((6 * 7))");
 await simple.page.keyboard.press("Enter");
 await simple.until("the answer", async () => (await simple.page.locator("pre").innerText()).includes("42"));
@@ -105,7 +105,7 @@ ok("a bad token", "the page says what it can know, and that it tries again");
 
 // The gateway's time and the page's run at the same pace: twelve minutes, in six seconds.
 const held = await open(link(fast));
-await held.says(/connected/);
+await held.connects();
 const socket = held.sockets.at(-1);
 for (let tick = 0; tick < 24; tick++) {
   const pongs = socket.pongs;
@@ -175,7 +175,7 @@ ok("Redis is killed, and started again", `the terminal goes on; the backend says
 cloud.program.process.kill("SIGSTOP");
 await page.clock.fastForward(30_000);
 await page.clock.fastForward(30_000);
-await screen.says(/disconnected|connecting/);
+await screen.phase("waiting", "connecting");
 cloud.program.process.kill("SIGCONT");
 await page.clock.fastForward(60_000);
 await screen.shows(/\[connected again, the session goes on\]/);

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 static INSTALLING: Mutex<()> = Mutex::new(());
 
 /// What a Node project makes itself.
-const MADE: [&str; 6] = ["node_modules", "dist", "build-test", ".next", "out", "installed"];
+const MADE: [&str; 8] = ["node_modules", "dist", "build-test", ".next", "out", "next-env.d.ts", "tsconfig.tsbuildinfo", "installed"];
 
 /// Whether a program is here; where it is missing its package is installed, if this is root on Debian. `asked`: an argument that it ends after.
 pub(crate) fn debian(program: &str, asked: &str, package: &str) -> bool {
@@ -44,7 +44,9 @@ pub(crate) fn node_project(source: &Path, name: &str) -> Result<PathBuf, String>
 
 /// Runs a program in a folder; what it wrote, where it failed.
 pub(crate) fn run(program: &str, arguments: &[&str], folder: &Path) -> Result<String, String> {
-    let ended = Command::new(program).args(arguments).current_dir(folder).stdin(Stdio::null()).output();
+    // Next.js tells its makers of every build.
+    let quiet = ("NEXT_TELEMETRY_DISABLED", "1");
+    let ended = Command::new(program).args(arguments).current_dir(folder).envs([quiet]).stdin(Stdio::null()).output();
     let ended = ended.map_err(|error| format!("{program}: {error}"))?;
     let wrote = format!("{}{}", String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
     if ended.status.success() { Ok(wrote) } else { Err(wrote.trim().to_owned()) }

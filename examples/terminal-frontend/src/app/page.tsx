@@ -1,8 +1,8 @@
 "use client";
 
-import { AccessForm } from "@/terminal/access-form";
-import { TerminalView } from "@/terminal/terminal-view";
-import { useAccess } from "@/terminal/use-access";
+import { AccessForm } from "@/terminal/access-form.tsx";
+import { TerminalView } from "@/terminal/terminal-view.tsx";
+import { useAccess } from "@/terminal/use-access.ts";
 
 export default function Page() {
   const access = useAccess();

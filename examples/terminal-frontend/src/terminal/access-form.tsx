@@ -1,6 +1,6 @@
 import type { SubmitEvent } from "react";
 
-import { giveAccess } from "./access";
+import { giveAccess } from "./access.ts";
 
 /** Where nobody is logged in: the connection, by hand. */
 export function AccessForm() {

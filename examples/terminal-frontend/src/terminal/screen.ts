@@ -1,4 +1,4 @@
-import type { Paper } from "./line-editor";
+import type { Paper } from "./line-editor.ts";
 
 export interface Screen extends Paper {
   readonly rows: number;

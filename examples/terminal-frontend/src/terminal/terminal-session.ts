@@ -1,9 +1,9 @@
 import type { Closed, Connected, Message, Trouble } from "@/hooks/gateway-socket.mjs";
 
-import { LineEditor } from "./line-editor";
-import type { Paper } from "./line-editor";
-import { OutputStream } from "./output-stream";
-import type { Place } from "./output-stream";
+import { LineEditor } from "./line-editor.ts";
+import type { Paper } from "./line-editor.ts";
+import { OutputStream } from "./output-stream.ts";
+import type { Place } from "./output-stream.ts";
 
 /** Milliseconds. */
 const TIMES = {
@@ -43,6 +43,8 @@ export class TerminalSession {
   /** The backend sends output by itself; otherwise it is asked for. */
   #pushes = false;
   #asked = false;
+  /** A piece that came too early was left out: it will be asked for. */
+  #gap = false;
   #again: ReturnType<typeof setTimeout> | undefined;
   #failures = 0;
   /** The last error that was shown: the same one again says nothing new. */
@@ -180,7 +182,7 @@ export class TerminalSession {
 
   #resumed(message: Message): void {
     clearTimeout(this.#again);
-    this.#resuming = this.#asked = false;
+    this.#resuming = this.#asked = this.#gap = false;
     this.#failures = 0;
     this.#pushes = message.push === true;
     this.#cwd = text(message.cwd) ?? this.#cwd;
@@ -197,7 +199,7 @@ export class TerminalSession {
 
   /** Asks for more output, where it does not come by itself. */
   #more(there: boolean): void {
-    if (this.#running !== null) this.#resumeIn(TIMES.silence);
+    if (this.#running !== null && !this.#gap) this.#resumeIn(TIMES.silence);
     if (this.#asked || this.#pushes || (this.#running === null && !there)) return;
     this.#asked = this.send({ action: "sendMessage", type: "poll", offset: this.#stream.printed ?? 0, wait: there ? 0 : TIMES.wait });
   }
@@ -206,6 +208,7 @@ export class TerminalSession {
   #output(place: Place, data: unknown): boolean {
     const piece = this.#stream.take(place, text(data) ?? "");
     if (piece.gap) {
+      this.#gap = true;
       this.#resumeIn(TIMES.gap);
       return false;
     }
@@ -221,6 +224,7 @@ export class TerminalSession {
 
   #ended(result: Message): void {
     clearTimeout(this.#again);
+    this.#gap = false;
     this.#cwd = text(result.cwd) ?? this.#cwd;
     this.#running = null;
     if (result.exitCode !== 0) this.#notice(dim(`[exit ${String(result.exitCode)}${ending(result.ended)}]`));

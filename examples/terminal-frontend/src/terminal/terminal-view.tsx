@@ -1,11 +1,11 @@
 import { useEffect, useRef } from "react";
 
-import { useTerminalApiGateway } from "@/hooks/use-terminal-api-gateway";
+import { useTerminalApiGateway } from "@/hooks/use-terminal-api-gateway.ts";
 
-import type { Access } from "./access";
-import { openScreen } from "./screen";
-import type { Screen } from "./screen";
-import { TerminalSession } from "./terminal-session";
+import type { Access } from "./access.ts";
+import { openScreen } from "./screen.ts";
+import type { Screen } from "./screen.ts";
+import { TerminalSession } from "./terminal-session.ts";
 
 /** The terminal, and above it how its connection is. */
 export function TerminalView({ access }: { access: Access }) {

@@ -3,9 +3,9 @@
 import { useState } from "react";
 import type { SubmitEvent } from "react";
 
-import { useTerminal } from "@/hooks/use-terminal";
-import { AccessForm } from "@/terminal/access-form";
-import { useAccess } from "@/terminal/use-access";
+import { useTerminal } from "@/hooks/use-terminal.ts";
+import { AccessForm } from "@/terminal/access-form.tsx";
+import { useAccess } from "@/terminal/use-access.ts";
 
 /** The least that works: a field, a list, and the hook that an app had before. */
 export default function Page() {
