@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use crate::emulators::PYTHON;
 use crate::support::packages::node_project;
 use crate::support::skip;
+use crate::tool::signal;
 use function::{Function, Sent};
 
 pub(crate) const KEY: &str = "the-signing-key-of-now-0123456789";
@@ -50,6 +51,13 @@ impl Listening {
         // Read on, so that it never blocks on what it writes.
         std::thread::spawn(move || lines.count());
         Self { child, url: format!("http://127.0.0.1:{port}") }
+    }
+
+    /// Asks it to end, which it must do in order.
+    pub(crate) fn end(mut self) {
+        signal(&self.child, "-TERM");
+        let ended = self.child.wait().expect("a child");
+        assert!(ended.success(), "{ended}");
     }
 }
 

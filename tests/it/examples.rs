@@ -72,6 +72,7 @@ fn the_terminal_backend_lets_in_what_the_handler_signed() {
     let backend = Listening::start(&mut command, false, "listening on port ");
     let result = judge_signatures(&backend.url, "command_result");
     assert_eq!((&result["exitCode"], &result["output"]), (&0.into(), &"".into()), "an empty home: {result}");
+    backend.end();
 }
 
 #[test]
@@ -86,4 +87,5 @@ fn the_terminal_backend_passes_the_tour() {
     let ended = tool.run(&["dev", "--once", "--handler", handler, "--backend-url", &backend.url, "--signing-key", "env:SIGNING_KEY"]);
     ended.says(0, &[]);
     assert!(ended.out.contains("18 of 18 checks passed"), "{}", ended.out);
+    backend.end();
 }

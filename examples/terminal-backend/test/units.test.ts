@@ -160,23 +160,24 @@ suite("the transcript", () => {
 });
 
 suite("marks", () => {
-  const mark = "\u001b]6973;3;/tmp/a b\u0007";
+  const mark = "\u001b]6973;name;3;/tmp/a b\u0007";
+  const other = "\u001b]6973;eman;3;/tmp\u0007";
 
   test("they are found wherever the pieces are cut", () => {
-    const text = `before\u001b[31m${mark}after\u001b]0;title\u0007`;
+    const text = `before\u001b[31m${mark}after${other}\u001b]0;title\u0007`;
     for (let cut = 0; cut <= text.length; cut += 1) {
-      const reader = new MarkReader();
+      const reader = new MarkReader("name");
       const found = [...reader.read(text.slice(0, cut)), ...reader.read(text.slice(cut))];
       const texts = found.filter((one) => typeof one === "string").join("");
-      assert.equal(texts, "before\u001b[31mafter\u001b]0;title\u0007");
+      assert.equal(texts, `before\u001b[31mafter${other}\u001b]0;title\u0007`);
       assert.deepEqual(found.filter((one) => typeof one !== "string"), [{ exitCode: 3, cwd: "/tmp/a b" }]);
     }
   });
 
   test("what only begins like one is text in the end", () => {
-    const reader = new MarkReader();
-    const text = `\u001b]6973;${"x".repeat(10_000)}`;
+    const reader = new MarkReader("name");
+    const text = `\u001b]6973;name;${"x".repeat(10_000)}`;
     assert.deepEqual([...reader.read(text), ...reader.read("y")], [text, "y"]);
-    assert.deepEqual(new MarkReader().read("\u001b]6973;none\u0007"), []);
+    assert.deepEqual(new MarkReader("name").read("\u001b]6973;name;none\u0007"), []);
   });
 });

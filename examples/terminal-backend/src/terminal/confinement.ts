@@ -10,7 +10,7 @@ import { chownSync, mkdirSync, mkdtempSync, chmodSync, rmSync, writeFileSync, ac
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { endProcesses, hasProcesses, threadsOf } from "./processes.js";
-import { MARK } from "./marker.js";
+import { printMark } from "./marker.js";
 
 /** User ids that belong to nobody: systemd gives them to services for as long as they run. */
 const USERS = { first: 61_184, behind: 65_520 };
@@ -26,6 +26,8 @@ interface User {
 
 /** The place of one shell. */
 export interface Place {
+  /** Nobody else's. */
+  name: string;
   home: string;
   /** What bash reads first. */
   startFile: string;
@@ -58,9 +60,9 @@ export class Confinement {
 
   /** Makes a place. */
   place(): Place {
-    const mark = randomBytes(6).toString("hex");
+    const name = randomBytes(6).toString("hex");
     const user = this.#isRoot ? freeUser() : null;
-    const folder = join(this.#folder, mark);
+    const folder = join(this.#folder, name);
     const [home, temporary] = [join(folder, "home"), join(folder, "tmp")];
     // The user may write to nothing but these two: whoever could replace a file that root writes could have any file written.
     mkdirSync(folder, { mode: 0o755 });
@@ -68,23 +70,24 @@ export class Confinement {
       mkdirSync(own, { mode: 0o700 });
       if (user !== null) chownSync(own, user.uid, user.gid);
     }
-    const write = (name: string, text: string) => {
-      const file = join(folder, name);
+    const write = (to: string, text: string) => {
+      const file = join(folder, to);
       writeFileSync(file, text, { mode: 0o640 });
       if (user !== null) chownSync(file, 0, user.gid);
       return file;
     };
-    const whose = user ?? { mark };
+    const whose = user ?? { mark: name };
     const processes = LIMITS.processes + (user === null ? threadsOf(process.getuid?.()) : 0);
     return {
+      name,
       home,
-      startFile: write("start", startFile(processes)),
+      startFile: write("start", startFile(name, processes)),
       environment: {
         HOME: home,
         LANG: "C.UTF-8",
         PATH: "/usr/local/bin:/usr/bin:/bin",
         SHELL: "/bin/bash",
-        TERMINAL_PLACE: mark,
+        TERMINAL_PLACE: name,
         TMPDIR: temporary,
       },
       user,
@@ -126,7 +129,7 @@ function freeUser(): User {
  *
  * `stty sane` puts right what a program that was killed left behind; without echo, what starts the next command is not seen.
  */
-function startFile(processes: number): string {
+function startFile(name: string, processes: number): string {
   const { cpuSeconds, memoryKb, fileKb, files } = LIMITS;
   const limits = [`-c 0`, `-t ${cpuSeconds}`, `-v ${memoryKb}`, `-f ${fileKb}`, `-n ${files}`, `-u ${processes}`];
   return [
@@ -137,7 +140,7 @@ function startFile(processes: number): string {
     "unset HISTFILE wsfix_cwd wsfix_fd OLDPWD",
     "umask 077",
     "PS1= PS2=",
-    `PROMPT_COMMAND='wsfix_status=$?; stty sane -echo; ${MARK.replaceAll("'", `'\\''`)}'`,
+    `PROMPT_COMMAND='wsfix_status=$?; stty sane -echo; ${printMark(name).replaceAll("'", `'\\''`)}'`,
     "readonly PROMPT_COMMAND",
     "",
   ].join("\n");

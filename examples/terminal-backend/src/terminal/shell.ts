@@ -21,7 +21,7 @@ export interface ShellEvents {
 
 export class Shell {
   readonly #pty: IPty;
-  readonly #reader = new MarkReader();
+  readonly #reader: MarkReader;
   /** Whether it has read its start file. */
   #ready = false;
   /** What was to be run before that. */
@@ -34,6 +34,7 @@ export class Shell {
     { cols, rows, cwd }: { cols: number; rows: number; cwd: string },
     private readonly events: ShellEvents,
   ) {
+    this.#reader = new MarkReader(place.name);
     // Echo is off between commands, and a command line comes as a file: the text holds what commands print, and nothing of how they are started.
     this.#pty = spawn(BASH, ["--noprofile", "--noediting", "--rcfile", place.startFile, "-i"], {
       name: "xterm-256color",
