@@ -9,6 +9,7 @@ import { randomBytes, randomInt } from "node:crypto";
 import { chownSync, mkdirSync, mkdtempSync, chmodSync, rmSync, writeFileSync, accessSync, constants } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { reason, warn } from "../log.js";
 import { endProcesses, hasProcesses, threadsOf } from "./processes.js";
 import { printMark } from "./marker.js";
 
@@ -17,6 +18,8 @@ const USERS = { first: 61_184, behind: 65_520 };
 
 /** For each process of a shell, except `processes`, which is for all of them. */
 const LIMITS = { cpuSeconds: 120, memoryKb: 2 * 1024 * 1024, fileKb: 100 * 1024, files: 256, processes: 64 };
+/** Processes that a user who is not the shell's alone may start beside those that are there already. */
+const SPARE = 512;
 
 /** A user id and a group id. */
 interface User {
@@ -77,7 +80,7 @@ export class Confinement {
       return file;
     };
     const whose = user ?? { mark: name };
-    const processes = LIMITS.processes + (user === null ? threadsOf(process.getuid?.()) : 0);
+    const processes = user === null ? threadsOf(process.getuid?.()) + SPARE : LIMITS.processes;
     return {
       name,
       home,
@@ -95,14 +98,23 @@ export class Confinement {
       endAll: () => endProcesses(whose),
       clear: async () => {
         await endProcesses(whose);
-        rmSync(folder, { recursive: true, force: true });
+        remove(folder);
       },
     };
   }
 
   /** Removes what is left, after all places are cleared. */
   remove(): void {
-    rmSync(this.#folder, { recursive: true, force: true });
+    remove(this.#folder);
+  }
+}
+
+/** A user may have made folders that not even we can remove: that must stop nothing. */
+function remove(folder: string): void {
+  try {
+    rmSync(folder, { recursive: true, force: true });
+  } catch (error) {
+    warn(`[Terminal] Files are left in ${folder}: ${reason(error)}`);
   }
 }
 

@@ -148,12 +148,12 @@ export class Session {
   async #command(attached: Attached, { command, cwd, id = randomUUID().slice(0, 8), wait }: Command): Promise<ServerMessage> {
     await this.#ending;
     if (this.#run !== undefined) return { ...failed("busy", "a command runs: wait for it, or end it with the input \\u0003"), id };
-    let shell: Shell;
     try {
-      shell = this.#shell ??= this.#start();
+      this.#shell ??= this.#start();
+      this.#shell.run(command, cwd);
     } catch (error) {
       warn(`[Terminal] No shell: ${reason(error)}`);
-      return { ...failed("no_terminal", "no shell can be started here: the log of the backend says why"), id };
+      return { ...failed("no_terminal", "no command can be run here now: the log of the backend says why"), id };
     }
     log(`[Terminal] Executing: ${this.options.logCommands ? quoted(command) : programOf(command)}`);
     const timer = setTimeout(() => {
@@ -162,7 +162,6 @@ export class Session {
     const run: Run = { id, timer };
     this.#run = run;
     this.#printed = 0;
-    shell.run(command, cwd);
     this.changed();
     await this.#until(() => run.result !== undefined, wait ?? (this.options.push.works ? PATIENCE.withPush : PATIENCE.withoutPush));
     if (run.result !== undefined) return this.#result(attached, run, ANSWER);

@@ -74,7 +74,11 @@ export class Shell {
   }
 
   resize(cols: number, rows: number): void {
-    this.#pty.resize(cols, rows);
+    try {
+      this.#pty.resize(cols, rows);
+    } catch {
+      // it has ended
+    }
   }
 
   /** Ends it with all that it has started. */
