@@ -22,6 +22,9 @@ export const TIMING = Object.freeze({
   /** The age at which a connection is replaced unless the handler says so before; up to `spread` sooner. The gateway's limit is 120 minutes. */
   oldest: 115 * 60_000,
   spread: 5 * 60_000,
+  /** So long before a token expires, the connection is replaced by one with a new token; but not before it is `youngest`. */
+  renew: 15_000,
+  youngest: 30_000,
   /** No answer comes later: an integration of API Gateway has 29 s. */
   answer: 30_000,
   /** A replaced connection is kept so long at least: what was on its way to it arrives. */
@@ -50,6 +53,7 @@ const LARGEST = 32_000;
  * @property {string | TokenProvider} token   a function is asked for a new one at every connection
  * @property {"subprotocol" | "query"} [tokenIn]   out of the URL (the default), where no log has it; or in it
  * @property {"token" | "ticket"} [credential]   what `token` is: a JWT (the default) or a one-shot ticket
+ * @property {boolean} [renew]   a new connection before the token expires, if a new one is to be had; on unless it is `false`
  * @property {boolean} [parts]   large messages in parts, both ways; on unless it is `false`
  * @property {boolean} [sequence]   a `seq` in every message, to notice what is not answered; on unless it is `false`
  * @property {Message} [ping]   what is sent as a ping
@@ -110,6 +114,8 @@ export class GatewaySocket {
   #timers = new Map();
   #failures = 0;
   #connections = 0;
+  /** What the last connection was made with. */
+  #token = "";
   #sequence = 0;
   /** The handler gives `seq` back: that an answer is missing can be noticed. */
   #echoes = false;
@@ -196,7 +202,7 @@ export class GatewaySocket {
       return;
     }
     const link = (attempt.link = new Link(socket));
-    socket.onopen = () => this.#opened(link);
+    socket.onopen = () => this.#opened(link, token);
     socket.onclose = (event) => this.#failed(resume, "refused", explain(event.code, false));
   }
 
@@ -212,8 +218,8 @@ export class GatewaySocket {
     return new WebSocket(target, protocols);
   }
 
-  /** @param {Link} link */
-  #opened(link) {
+  /** @param {Link} link @param {string} token */
+  #opened(link, token) {
     const old = this.#link;
     this.#attempt = null;
     this.#link = link;
@@ -222,7 +228,7 @@ export class GatewaySocket {
     link.socket.onclose = (event) => this.#closed(link, event);
     this.#after("connect", null);
     this.#after("stable", this.timing.stable, () => (this.#failures = 0));
-    this.#after("age", this.timing.oldest - Math.random() * this.timing.spread, () => this.rollOver());
+    this.#after("age", Math.min(this.timing.oldest - Math.random() * this.timing.spread, this.#renewal(token)), () => this.rollOver());
     if (old) {
       old.until = Date.now() + this.timing.answer;
       this.#replaced.add(old);
@@ -233,6 +239,14 @@ export class GatewaySocket {
     this.#connections += 1;
     this.#say("open", "connected");
     this.options.onConnect?.(old ? "rollover" : this.#connections > 1 ? "again" : "first");
+  }
+
+  /** After how long a connection needs a new token. @param {string} token */
+  #renewal(token) {
+    // The same one again: there is no new one to be had.
+    const renews = this.options.renew !== false && token !== this.#token;
+    this.#token = token;
+    return renews ? Math.max(lifetime(token) - this.timing.renew, this.timing.youngest) : Infinity;
   }
 
   /** @param {string | undefined} resume @param {string} code @param {string} message */
@@ -413,6 +427,19 @@ function split(text) {
   }
   const id = `m${++texts}`;
   return pieces.map((data, index) => JSON.stringify({ type: "wsfix.part", id, index, count: pieces.length, data }));
+}
+
+/** Milliseconds for which a token or ticket allows messages, as far as it says so. @param {string} token @returns {number} */
+function lifetime(token) {
+  try {
+    const { iat, exp, authUntil } = JSON.parse(atob((token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/")));
+    const end = token.startsWith("wst1.") ? authUntil : exp;
+    // Clocks differ: what the issuer says of its own is right.
+    const seconds = Math.min(end - Date.now() / 1000, Number.isFinite(iat) ? end - iat : Infinity);
+    return Number.isFinite(seconds) ? seconds * 1000 : Infinity;
+  } catch {
+    return Infinity;
+  }
 }
 
 /** What a close code means. @param {number} code @param {boolean} [opened] whether the handshake had succeeded */

@@ -370,6 +370,33 @@ test("an expired token: a new connection with a new one", async () => {
   assert.deepEqual(told.at(-1), ["connect", "rollover"]);
 });
 
+test("a connection with a new token is there before the old token expires", async () => {
+  const encoded = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const jwt = (seconds) => `${encoded({ alg: "HS256" })}.${encoded({ sub: "größer", iat: Date.now() / 1000, exp: Date.now() / 1000 + seconds })}.mac`;
+  const lives = async (options) => {
+    client?.stop();
+    FakeSocket.all = [];
+    const first = await connected(options);
+    for (let seconds = 5; seconds <= 600; seconds += 5) {
+      await pass(5_000);
+      first.answer(first.sent.length - 1, { type: "pong" });
+      if (FakeSocket.all.length > 1) return seconds;
+    }
+    return Infinity;
+  };
+  assert.equal(await lives({ token: () => jwt(300) }), 285);
+  assert.equal(await lives({ token: () => jwt(5) }), 30, "a clock that is wrong makes no flood");
+  assert.equal(await lives({ token: () => jwt(300), renew: false }), Infinity);
+  assert.equal(await lives({ token: () => "no.jwt" }), Infinity);
+  assert.equal(await lives({ token: () => `wst1.${encoded({ exp: Date.now() / 1000 + 30, authUntil: Date.now() / 1000 + 100 })}.mac` }), 85);
+  const same = jwt(100);
+  assert.equal(await lives({ token: () => same }), 85);
+  FakeSocket.last.open();
+  FakeSocket.last.answer(0, { type: "pong" });
+  await pass(60_000);
+  assert.equal(FakeSocket.all.length, 2, "the same token again is no new one");
+});
+
 test("parts are joined, in any order, beside other messages", async () => {
   const texts = [];
   const socket = await connected({ onMessage: (message) => texts.push(message.data ?? message.type) });

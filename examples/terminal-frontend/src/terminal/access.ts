@@ -20,7 +20,7 @@ export const accessStore = {
     listeners.add(listener);
     return () => listeners.delete(listener);
   },
-  read: (): Access | null | undefined => (access ??= fromLink() ?? fromTab() ?? fromBackend() ?? null),
+  read: (): Access | null | undefined => (access ??= fromBackend() ?? fromLink() ?? fromTab() ?? null),
   readOnServer: (): undefined => undefined,
 };
 
