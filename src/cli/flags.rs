@@ -17,7 +17,7 @@ pub struct Global {
     pub(crate) config: Option<PathBuf>,
 
     /// How results and progress are written
-    #[arg(long, global = true, value_enum, default_value_t = Output::Text, hide_possible_values = true, value_name = "text|json", help_heading = HEADING)]
+    #[arg(long, global = true, value_enum, default_value_t = Output::Text, hide_possible_values = true, value_name = "text|json|markdown", help_heading = HEADING)]
     pub(crate) output: Output,
 
     /// No colours; the variable NO_COLOR does the same
@@ -78,6 +78,8 @@ pub(crate) enum Output {
     Text,
     /// One document on standard output, events on standard error.
     Json,
+    /// A plan as a comment on a pull request.
+    Markdown,
 }
 
 /// Which stack: how its resources are named.

@@ -9,12 +9,14 @@ mod error;
 mod exit;
 mod flags;
 mod hints;
+mod markdown;
 mod plan;
 mod preflight;
 mod provision;
 mod roles;
 mod runtime;
 mod settings;
+mod stacks;
 mod status;
 mod style;
 mod teardown;
@@ -52,6 +54,7 @@ enum Command {
     Provision(Box<provision::ProvisionArgs>),
     Plan(Box<plan::PlanArgs>),
     Status(Box<status::StatusArgs>),
+    Stacks(stacks::StacksArgs),
     Teardown(teardown::TeardownArgs),
     Roles(roles::RolesArgs),
     Build(build::BuildArgs),
@@ -80,10 +83,14 @@ impl Args {
 pub fn run(args: Args, ui: &Ui) -> Result<Exit, Error> {
     let Args { global, command } = args;
     ui.for_command(command.name());
+    if global.output == flags::Output::Markdown && !matches!(command, Command::Plan(_)) {
+        return Err(Error::usage("only `plan` is written as Markdown", "`--output text` or `--output json`"));
+    }
     match command {
         Command::Provision(args) => provision::run(&args, &global, ui),
         Command::Plan(args) => plan::run(&args, &global, ui),
         Command::Status(args) => status::run(&args, &global, ui),
+        Command::Stacks(args) => stacks::run(&args, &global, ui),
         Command::Teardown(args) => teardown::run(&args, &global, ui),
         Command::Roles(args) => roles::run(&args, &global, ui),
         Command::Build(args) => build::run(&args, &global, ui),
@@ -101,6 +108,7 @@ impl Command {
             Self::Provision(_) => "provision",
             Self::Plan(_) => "plan",
             Self::Status(_) => "status",
+            Self::Stacks(_) => "stacks",
             Self::Teardown(_) => "teardown",
             Self::Roles(_) => "roles",
             Self::Build(_) => "build",

@@ -12,6 +12,7 @@ use crate::provision::{self, Consent, Run, Stop};
 use super::error::Error;
 use super::exit::Exit;
 use super::flags::{Access, Global, Names, Upload, Wanted};
+use super::markdown;
 use super::preflight;
 use super::roles::with_a_choice;
 use super::runtime::{block_on, until_stopped};
@@ -27,7 +28,8 @@ a permission that is needed and known to be denied), 2 wrong usage or config, 3 
 Examples:
   wsfix plan
   wsfix plan --preflight --existing-role lambda_basic_execution
-  wsfix plan --calls --output json --existing-role lambda_basic_execution")]
+  wsfix plan --calls --output json --existing-role lambda_basic_execution
+  wsfix plan --output markdown > comment.md")]
 pub(crate) struct PlanArgs {
     /// Lists every AWS call that provision would make, the reading ones first, with the IAM action it needs
     #[arg(long)]
@@ -97,6 +99,14 @@ pub(crate) fn run(args: &PlanArgs, global: &Global, ui: &Ui) -> Result<Exit, Err
         (0, false) => Exit::Changes,
         _ => Exit::Failed,
     };
+    let sentence = if denied { counts.summary() } else { counts.sentence(exit) };
+    if ui.markdown() {
+        let plain = Paint::new(false);
+        let calls = if args.calls { show_calls(&plan, plain) } else { String::new() };
+        let asked = preflight.as_ref().map(|preflight| preflight::show(preflight, plain)).unwrap_or_default();
+        ui.print(markdown::show(&config.stack, &plan, &sentence, &(calls + &asked)).trim_end())?;
+        return Ok(exit);
+    }
     let paint = ui.paint();
     let mut text = format!("stack `{}`\n", config.stack);
     text.push_str(&show(&plan, paint, ui.verbose()));
@@ -108,7 +118,7 @@ pub(crate) fn run(args: &PlanArgs, global: &Global, ui: &Ui) -> Result<Exit, Err
         text.push_str(&preflight::show(preflight, paint));
         document["preflight"] = preflight::document(preflight);
     }
-    let _ = writeln!(text, "\n{}", if denied { counts.summary() } else { counts.sentence(exit) });
+    let _ = writeln!(text, "\n{sentence}");
     ui.result(exit, &text, &document)?;
     Ok(exit)
 }

@@ -25,11 +25,11 @@ Examples:
   wsfix template deployer-policy --account 111122223333 --existing-role lambda_basic_execution
   wsfix template sam --out stack/")]
 pub(crate) struct TemplateArgs {
-    /// Which one; `--list` says what there is
-    #[arg(required_unless_present = "list", value_parser = clap::builder::PossibleValuesParser::new(TEMPLATES.iter().map(|template| template.name)), hide_possible_values = true)]
+    /// Which one; without it they are listed
+    #[arg(value_parser = clap::builder::PossibleValuesParser::new(TEMPLATES.iter().map(|template| template.name)), hide_possible_values = true)]
     name: Option<String>,
 
-    /// Lists the templates
+    /// Lists the templates, as it does without a name
     #[arg(long, conflicts_with_all = ["name", "out"])]
     list: bool,
 

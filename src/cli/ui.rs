@@ -26,7 +26,9 @@ const VERSION: u32 = 1;
 
 /// What a person or a program sees.
 pub struct Ui {
+    /// [`Output::Text`] or [`Output::Json`].
     output: Output,
+    markdown: bool,
     out: Paint,
     err: Paint,
     /// Standard output is a terminal.
@@ -77,12 +79,16 @@ impl Ui {
     /// Looks at the flags and at what standard output and standard error are.
     #[must_use]
     pub fn new(global: &Global) -> Self {
-        let text = global.output == Output::Text;
+        // What is Markdown is the result alone.
+        let markdown = global.output == Output::Markdown;
+        let output = if markdown { Output::Text } else { global.output };
+        let text = output == Output::Text;
         let (out, err) = (io::stdout().is_terminal(), io::stderr().is_terminal());
         let animated = text && err;
         let target = if animated { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         Self {
-            output: global.output,
+            output,
+            markdown,
             out: Paint::new(text && out && !global.no_color),
             err: Paint::new(text && err && !global.no_color),
             screen: out,
@@ -100,6 +106,11 @@ impl Ui {
     /// Names the command for the documents.
     pub(crate) fn for_command(&self, name: &'static str) {
         self.command.set(name);
+    }
+
+    /// Whether the result is to be Markdown.
+    pub(crate) fn markdown(&self) -> bool {
+        self.markdown
     }
 
     /// Colours for what goes to standard output.
@@ -125,7 +136,7 @@ impl Ui {
     /// The one result of a command: text, or the document that says the same.
     pub(crate) fn result(&self, exit: Exit, text: &str, document: &Value) -> Result<(), Error> {
         match self.output {
-            Output::Text => self.print(text),
+            Output::Text | Output::Markdown => self.print(text),
             Output::Json => {
                 let whole = json!({ "v": VERSION, "command": self.command.get(), "exit": exit.code(), "result": document });
                 self.print(&format!("{whole:#}"))
@@ -137,7 +148,7 @@ impl Ui {
     pub(crate) fn refresh(&self, text: &str, document: &Value) -> Result<(), Error> {
         match self.output {
             Output::Text if self.screen => self.print(&format!("\x1b[H\x1b[2J{text}")),
-            Output::Text => self.print(&format!("{text}\n")),
+            Output::Text | Output::Markdown => self.print(&format!("{text}\n")),
             Output::Json => self
                 .print(&json!({ "v": VERSION, "command": self.command.get(), "exit": Exit::Done.code(), "result": document }).to_string()),
         }
@@ -158,7 +169,7 @@ impl Ui {
     /// Something that a person should know and that stops nothing.
     pub(crate) fn note(&self, text: &str) {
         match self.output {
-            Output::Text => self.line(&format!("{} {text}", self.err.yellow("note:"))),
+            Output::Text | Output::Markdown => self.line(&format!("{} {text}", self.err.yellow("note:"))),
             Output::Json => self.emit("note", json!({ "text": text })),
         }
     }
@@ -211,7 +222,7 @@ impl Ui {
         self.whole.replace(None);
         let _ = self.bars.clear();
         match self.output {
-            Output::Text => self.line(&report.text(self.err)),
+            Output::Text | Output::Markdown => self.line(&report.text(self.err)),
             Output::Json => {
                 self.emit("error", json!({ "message": report.headline() }));
                 let whole = json!({ "v": VERSION, "command": self.command.get(), "exit": report.exit.code(), "error": report.document() });

@@ -153,11 +153,11 @@ fn given(flags: Settings) -> BTreeMap<&'static str, Given> {
 
 fn config(reader: &mut Reader<'_>, fetch: &mut Fetch<'_>) -> Config {
     let connection = connection(reader);
-    let stack = name(reader, "stack", "terminal", names::stack);
+    let stack = name(reader, "stack", names::STACK, names::stack);
     let existing_role = existing_role(reader);
-    let table = name(reader, "table", "WebSocketConnections", names::table);
-    let function = function(reader, fetch);
-    let api = api(reader);
+    let table = name(reader, "table", &names::of_stack("WebSocketConnections", &stack, 255), names::table);
+    let function = function(reader, fetch, &stack);
+    let api = api(reader, &stack);
     let log_retention_days = retention(reader);
     let access_logs = reader.choice(
         "access_logs",
@@ -256,8 +256,8 @@ fn existing_role(reader: &mut Reader<'_>) -> Option<String> {
     Some(found.value)
 }
 
-fn function(reader: &mut Reader<'_>, fetch: &Fetch<'_>) -> Function {
-    let name = name(reader, "function.name", "websocket-handler", names::function);
+fn function(reader: &mut Reader<'_>, fetch: &Fetch<'_>, stack: &str) -> Function {
+    let name = name(reader, "function.name", &names::of_stack("websocket-handler", stack, 64), names::function);
     let architecture = reader.choice(
         "function.architecture",
         &[("x86_64", Architecture::X86_64), ("arm64", Architecture::Arm64)],
@@ -283,7 +283,7 @@ fn function(reader: &mut Reader<'_>, fetch: &Fetch<'_>) -> Function {
     }
 }
 
-fn api(reader: &mut Reader<'_>) -> Api {
+fn api(reader: &mut Reader<'_>, stack: &str) -> Api {
     let expression = reader.any_text("api.route_selection_expression");
     if let Some(found) = &expression
         && let Err(why) = names::route_selection_expression(&found.value)
@@ -306,7 +306,7 @@ fn api(reader: &mut Reader<'_>) -> Api {
     }
     routes.sort();
     Api {
-        name: name(reader, "api.name", "TerminalWebSocketAPI", names::api),
+        name: name(reader, "api.name", &names::of_stack("TerminalWebSocketAPI", stack, 128), names::api),
         route_selection_expression: expression.map_or_else(|| "$request.body.action".to_owned(), |found| found.value),
         routes,
         stage: name(reader, "api.stage", "prod", names::stage),

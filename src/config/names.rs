@@ -5,6 +5,26 @@ fn made_of(name: &str, length: std::ops::RangeInclusive<usize>, others: &str) ->
     length.contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || others.contains(c))
 }
 
+/// The stack whose resources have the plain names.
+pub(super) const STACK: &str = "terminal";
+
+/// The name of a resource of a stack, where none is set: two stacks have two. `longest`: as many letters as AWS takes.
+pub(super) fn of_stack(base: &str, stack: &str, longest: usize) -> String {
+    if stack == STACK {
+        return base.to_owned();
+    }
+    let whole = format!("{base}-{stack}");
+    if whole.len() <= longest && !stack.contains('.') {
+        return whole;
+    }
+    // Not every name may be that long, or have a `.` in it: a digest keeps two apart that would be the same then.
+    let digest = ring::digest::digest(&ring::digest::SHA256, stack.as_bytes());
+    let digest: String = digest.as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let room = longest.saturating_sub(base.len() + digest.len() + 2);
+    let short: String = stack.chars().take(room).map(|letter| if letter == '.' { '-' } else { letter }).collect();
+    format!("{base}-{short}-{digest}")
+}
+
 /// The stack: a tag value, and a part of the marker in descriptions.
 pub(super) fn stack(name: &str) -> Result<(), &'static str> {
     if made_of(name, 1..=64, "-_.") && name.starts_with(|c: char| c.is_ascii_alphanumeric()) {
@@ -170,6 +190,17 @@ mod tests {
             good.iter().for_each(|name| assert_eq!(check(name), Ok(()), "{name}"));
             bad.iter().for_each(|name| assert!(check(name).is_err(), "{name}"));
         }
+    }
+
+    #[test]
+    fn two_stacks_have_two_names() {
+        let long = "x".repeat(64);
+        let stacks = ["terminal", "pr-1", "pr-12", "pr.1", "pr_1", long.as_str(), &long[..63]];
+        let names: std::collections::BTreeSet<String> = stacks.iter().map(|stack| of_stack("websocket-handler", stack, 64)).collect();
+        assert_eq!(names.len(), stacks.len(), "{names:?}");
+        names.iter().for_each(|name| assert_eq!(function(name), Ok(()), "{name}"));
+        assert!(names.contains("websocket-handler") && names.contains("websocket-handler-pr-1"), "{names:?}");
+        assert!(names.iter().any(|name| name.starts_with("websocket-handler-pr-1-")), "{names:?}");
     }
 
     #[test]

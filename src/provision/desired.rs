@@ -158,7 +158,7 @@ pub(crate) mod tests {
         let want = desired(Settings { routes: Some(vec!["sendMessage".to_owned()]), stack: Some("one".to_owned()), ..Settings::default() });
         assert_eq!(want.tags.get("wsfix:stack").map(String::as_str), Some("one"));
         assert_eq!(want.routes().collect::<Vec<_>>(), ["$connect", "$disconnect", "$default", "sendMessage"]);
-        assert_eq!(want.log_group(), "/aws/lambda/websocket-handler");
+        assert_eq!(want.log_group(), "/aws/lambda/websocket-handler-one");
     }
 
     #[test]

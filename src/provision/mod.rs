@@ -39,6 +39,7 @@ mod resource;
 mod resources;
 pub mod roles;
 mod simulate;
+pub mod stacks;
 mod wait;
 pub mod witness;
 
@@ -291,6 +292,15 @@ pub async fn inspect(run: &Run<'_>) -> Result<Inspection, Error> {
     }
     let seen = look(&cx, KEPT).await?;
     Ok(Inspection { conditions: health::conditions(&cx.want, &seen), outputs: outputs::outputs(&cx.want, &seen) })
+}
+
+/// Every stack of the account in this Region that has an API. Changes nothing.
+///
+/// # Errors
+/// When the APIs cannot be listed.
+pub async fn stacks(run: &Run<'_>) -> Result<Vec<stacks::StackFound>, Error> {
+    let cx = context(run, Desired::partly(run.config)).await?;
+    Ok(stacks::all(&cx).await?)
 }
 
 /// The account's roles, or the one that is named (a name or an ARN), each with how well it serves. Changes nothing.

@@ -4,6 +4,7 @@
 
 mod copied;
 mod names;
+mod pipelines;
 mod policies;
 mod stack;
 #[cfg(test)]
@@ -27,9 +28,13 @@ pub struct Template {
 enum Make {
     Sam,
     CloudFormation,
+    Terraform,
     ExecutionRolePolicy,
     TrustPolicy,
     DeployerPolicy,
+    GithubActions,
+    GitlabCi,
+    CodeBuild,
     Copied(&'static [(&'static str, &'static str)]),
 }
 
@@ -64,9 +69,17 @@ pub struct Filled {
 pub static TEMPLATES: &[Template] = &[
     Template { name: "sam", about: "the whole stack for AWS SAM and its application repository", make: Make::Sam },
     Template { name: "cloudformation", about: "the whole stack for CloudFormation", make: Make::CloudFormation },
+    Template { name: "terraform", about: "the whole stack for Terraform", make: Make::Terraform },
     Template { name: "execution-role-policy", about: "what the function's role may do, the least", make: Make::ExecutionRolePolicy },
     Template { name: "trust-policy", about: "who may assume the function's role", make: Make::TrustPolicy },
     Template { name: "deployer-policy", about: "what who runs wsfix may do, the least", make: Make::DeployerPolicy },
+    Template {
+        name: "github-actions",
+        about: "a workflow, with its action: plan, provision, a stack for each pull request",
+        make: Make::GithubActions,
+    },
+    Template { name: "gitlab-ci", about: "the same for GitLab", make: Make::GitlabCi },
+    Template { name: "codebuild", about: "the same for AWS CodeBuild", make: Make::CodeBuild },
     Template { name: "backend-express", about: "a backend with Express", make: Make::Copied(copied::EXPRESS) },
     Template { name: "backend-fastapi", about: "a backend with FastAPI", make: Make::Copied(copied::FASTAPI) },
     Template { name: "backend-axum", about: "a backend with axum", make: Make::Copied(copied::AXUM) },
@@ -87,9 +100,13 @@ impl Template {
         Ok(match self.make {
             Make::Sam => stack::sam(given).await?,
             Make::CloudFormation => stack::cloudformation(given).await?,
+            Make::Terraform => stack::terraform(given).await?,
             Make::ExecutionRolePolicy => policies::execution_role(given),
             Make::TrustPolicy => policies::trust(given),
             Make::DeployerPolicy => policies::deployer(given),
+            Make::GithubActions => pipelines::github(given),
+            Make::GitlabCi => pipelines::gitlab(given),
+            Make::CodeBuild => pipelines::codebuild(given),
             Make::Copied(files) => copied::files(files),
         })
     }
@@ -112,6 +129,12 @@ const ACCOUNT: &str = "ACCOUNT_ID";
 const REGION: &str = "REGION";
 
 impl Given<'_> {
+    /// What to say where the Region is not known.
+    fn unknown_region(&self) -> Option<String> {
+        let known = self.config.connection.region.is_some();
+        (!known).then(|| format!("{REGION} stands for the Region; `--region` fills it in"))
+    }
+
     /// Where the stack is, as far as the config says, and what stands for the rest.
     fn place(&self) -> (Place, Vec<String>) {
         let role: Vec<&str> = self.config.existing_role.iter().flat_map(|role| role.splitn(6, ':')).collect();
@@ -122,9 +145,7 @@ impl Given<'_> {
         if account.is_none() {
             placeholders.push(format!("{ACCOUNT} stands for the account; `--account` fills it in"));
         }
-        if region.is_none() {
-            placeholders.push(format!("{REGION} stands for the Region; `--region` fills it in"));
-        }
+        placeholders.extend(self.unknown_region());
         let partition = of_role(1).unwrap_or_else(|| partition(region.unwrap_or_default()));
         let [account, region] = [account.unwrap_or(ACCOUNT), region.unwrap_or(REGION)].map(str::to_owned);
         (Place { account, partition: partition.to_owned(), region }, placeholders)

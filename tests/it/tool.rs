@@ -43,6 +43,11 @@ impl Tool {
         self.variables.push((name, value.to_owned()));
     }
 
+    /// Its environment, for what runs it.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = (&'static str, &String)> {
+        self.variables.iter().map(|(name, value)| (*name, value))
+    }
+
     pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
         let mut command = Command::cargo_bin("wsfix").expect("the tool");
         command.current_dir(self.directory.path()).env_clear().timeout(Duration::from_secs(60));

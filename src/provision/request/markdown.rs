@@ -12,12 +12,10 @@ use super::{PrincipalKind, Request, Standing};
 const TEMPLATE: &str = include_str!("../../../templates/request/request.md");
 
 pub(super) fn write(request: &Request) -> String {
-    let filled = fill::environment().render_str(
+    fill::rendered(
         TEMPLATE,
         context! { request => Serde(request), role_commands => role_commands(request), deployer_commands => deployer_commands(request) },
-    );
-    // The template is part of the program, and a test fills it in with everything that it can name.
-    filled.unwrap_or_else(|error| error.to_string())
+    )
 }
 
 fn pretty(value: &Value) -> String {

@@ -22,6 +22,7 @@ use super::preflight::Culprit;
 use super::roles::{self, Help, Judged, Trust};
 pub use obstacles::Obstacle;
 pub use statements::{Policy, Statement};
+pub(crate) use terraform::hcl;
 
 /// One request. Its JSON is part of the interface.
 #[derive(Clone, Debug, Serialize)]

@@ -50,9 +50,13 @@ fn block(kind: &str, label: &str, fields: &[(&str, String)]) -> String {
     format!("resource \"{kind}\" \"{label}\" {{\n{lines}}}")
 }
 
-/// A quoted template: `${` and `%{` begin something in it.
 fn text(value: &str) -> String {
-    escaped(&Value::from(value).to_string())
+    hcl(&Value::from(value))
+}
+
+/// A value as an expression on one line: `${` and `%{` would begin something in a text.
+pub(crate) fn hcl(value: &Value) -> String {
+    escaped(&value.to_string())
 }
 
 /// JSON is an expression of Terraform's too, once its texts are escaped.

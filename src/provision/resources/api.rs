@@ -293,15 +293,19 @@ fn calls(changes: &[FieldChange]) -> Vec<ApiCall> {
 
 async fn read(cx: &Context<'_>) -> Result<Live, AwsError> {
     let mut live = Live::default();
+    each(cx, |api| live.put(&cx.want, api)).await?;
+    Ok(live)
+}
+
+/// Goes through every API of the account in this Region.
+pub(crate) async fn each(cx: &Context<'_>, mut see: impl FnMut(&aws_sdk_apigatewayv2::types::Api)) -> Result<(), AwsError> {
     let mut token = None;
     loop {
         let page = cx.clients.api.get_apis().max_results(PAGE).set_next_token(token).send().await.explain(GET_APIS, &cx.want.api.name)?;
-        for api in page.items() {
-            live.put(&cx.want, api);
-        }
+        page.items().iter().for_each(&mut see);
         token = page.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
         if token.is_none() {
-            return Ok(live);
+            return Ok(());
         }
     }
 }
