@@ -83,6 +83,11 @@ pub static TEMPLATES: &[Template] = &[
     Template { name: "backend-express", about: "a backend with Express", make: Make::Copied(copied::EXPRESS) },
     Template { name: "backend-fastapi", about: "a backend with FastAPI", make: Make::Copied(copied::FASTAPI) },
     Template { name: "backend-axum", about: "a backend with axum", make: Make::Copied(copied::AXUM) },
+    Template {
+        name: "hook",
+        about: "the browser's side: a socket that comes back, and a hook for React",
+        make: Make::Copied(copied::HOOK),
+    },
 ];
 
 impl Template {
