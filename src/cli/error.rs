@@ -228,6 +228,16 @@ fn of_run(error: &provision::Error, command: &str) -> Report {
             next: way_on(command),
             ..Report::new(Exit::Failed)
         },
+        provision::Error::Contended { done, left } => Report {
+            done: done.clone(),
+            left: left.clone(),
+            ..Report::one(
+                Exit::Failed,
+                Failure::new("another run changes this stack at the same time, and each undoes what the other one did").hint(Some(
+                    "when the other one has ended, run the same command again: it says what differs then, and puts it right".to_owned(),
+                )),
+            )
+        },
         provision::Error::Stopped { done, left } if done.is_empty() => {
             Report { stopped: Some("stopped: nothing was changed".to_owned()), left: left.clone(), ..Report::new(Exit::Interrupted) }
         }
@@ -275,12 +285,14 @@ fn aws(error: &AwsError) -> Failure {
         Cause::FailedState { state } => failure.fact("state", state),
         Cause::NotFound
         | Cause::Exists
+        | Cause::Overtaken
         | Cause::NotReady
         | Cause::Denied { .. }
         | Cause::Throttled
         | Cause::Credentials
         | Cause::Invalid
         | Cause::Unreachable
+        | Cause::Lost
         | Cause::Other => failure,
     };
     let request = error.request_id.as_ref().map(|id| format!("request {id}"));

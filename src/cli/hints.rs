@@ -8,6 +8,11 @@ pub(crate) fn hint(error: &AwsError) -> Option<String> {
     let said = error.said.as_deref().unwrap_or_default();
     match &error.cause {
         Cause::NotFound => not_found(error),
+        Cause::Overtaken => Some("another run works on this stack; when it has ended, run the command again".to_owned()),
+        Cause::Lost => Some(
+            "whether it took effect is not known; run the command again, which looks first and never makes a second one where it finds one"
+                .to_owned(),
+        ),
         Cause::Exists => Some("it was made in the meantime; run the command again, which looks at the account anew".to_owned()),
         Cause::NotReady => Some("something else is changing it at this moment; run the command again when that is done".to_owned()),
         Cause::Denied { .. } => Some(Denial::parse(said).advice(error.iam, &error.resource)),

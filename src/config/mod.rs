@@ -28,6 +28,7 @@ pub use sources::{DEFAULT_FILE, Purpose, Settings, Sources, process_environment}
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub use crate::jose::Algorithm;
 use crate::secret::Secret;
@@ -89,6 +90,25 @@ pub struct Connection {
     pub endpoint_url: Option<String>,
     /// Keys that the caller brings along, such as the local cloud's. `None`: as the SDK finds them.
     pub keys: Option<Keys>,
+    /// How long calls may take, and how soon they are repeated.
+    pub pace: Pace,
+}
+
+/// How long AWS is waited for. No setting: these fit AWS, and a test on this machine need not wait as long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// The longest that a single answer takes.
+    pub answer: Duration,
+    /// The longest that the answer to the upload of a handler takes, on a slow line.
+    pub upload: Duration,
+    /// The first pause before a call is repeated; later ones are longer.
+    pub pause: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { answer: Duration::from_secs(30), upload: Duration::from_secs(300), pause: Duration::from_secs(1) }
+    }
 }
 
 /// An access key with its secret.

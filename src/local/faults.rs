@@ -1,6 +1,13 @@
 //! "Fail call N of this operation, before or after it took effect."
 
-use std::sync::Mutex;
+mod answers;
+mod timing;
+
+use std::sync::{Condvar, Mutex};
+use std::time::Duration;
+
+pub(crate) use answers::answer;
+use timing::Timing;
 
 /// When a fault strikes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +25,16 @@ pub enum Kind {
     Error { status: u16, code: String, message: String },
     /// The connection breaks with no answer.
     Reset,
+    /// Too many calls, as this service says it.
+    Throttled,
+    /// The service fails inside, as this service says it: HTTP 500.
+    Broken,
+    /// An explicit deny, as this service says it.
+    Denied,
+    /// The answer itself, but so much later.
+    Slow(Duration),
+    /// No answer at all: the connection stays open until the caller closes it.
+    Silent,
 }
 
 /// One planned fault.
@@ -44,10 +61,13 @@ pub enum Quirk {
     PermissionLost,
 }
 
-/// The planned faults, and how often each operation was called.
+/// The planned faults, how often each operation was called, and when calls go on.
 #[derive(Debug, Default)]
 pub struct Faults {
     state: Mutex<State>,
+    /// Rung at each strike.
+    bell: Condvar,
+    pub(crate) timing: Timing,
 }
 
 #[derive(Debug, Default)]
@@ -55,6 +75,7 @@ struct State {
     planned: Vec<Fault>,
     quirks: Vec<Quirk>,
     seen: std::collections::HashMap<String, u32>,
+    struck: u32,
 }
 
 impl Faults {
@@ -75,9 +96,39 @@ impl Faults {
         found.map(|at| quirks.remove(at)).is_some()
     }
 
-    /// Forgets all plans and counts.
+    /// Lets the first calls of this operation (named as in [`Fault`]) wait for each other at this moment, so many of them; a second at most.
+    pub fn meet(&self, operation: &str, moment: Moment, calls: usize) {
+        self.timing.meet(operation, moment, calls);
+    }
+
+    /// Makes every call wait before it takes effect and before it is answered, up to `longest` each; the same seed gives the same pauses.
+    pub fn scatter(&self, seed: u64, longest: Duration) {
+        self.timing.scatter(seed, longest);
+    }
+
+    /// Forgets all plans, counts and pauses.
     pub fn clear(&self) {
         *self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = State::default();
+        self.timing.clear();
+    }
+
+    /// How many calls went wrong since the last [`Faults::clear`].
+    #[must_use]
+    pub fn struck(&self) -> u32 {
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner).struck
+    }
+
+    /// Waits for a call to go wrong, where `Moment::After` once it took effect; `false`: none did in time.
+    pub fn wait_struck(&self, limit: Duration) -> bool {
+        let state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let waited = self.bell.wait_timeout_while(state, limit, |state| state.struck == 0);
+        waited.unwrap_or_else(std::sync::PoisonError::into_inner).0.struck > 0
+    }
+
+    /// Tells that a fault is done with the account.
+    pub(crate) fn ring(&self) {
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner).struck += 1;
+        self.bell.notify_all();
     }
 
     /// Counts what is no call of a service, e.g. `$disconnect`, and says what shall go wrong with it.

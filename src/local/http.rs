@@ -13,7 +13,7 @@ use http::{Method, StatusCode};
 
 use super::calls::CallRecord;
 use super::connections;
-use super::faults::{Fault, Kind, Moment};
+use super::faults::{self, Fault, Kind, Moment};
 use super::gateway;
 use super::guard::{self, Door};
 use super::identity::{Credential, Unidentified};
@@ -22,7 +22,7 @@ use super::protocol::{self, Protocol};
 use super::services;
 use super::signature::Signed;
 use super::socket::Peer;
-use super::wire::{Call, Caller, Outcome, Service, ServiceError};
+use super::wire::{Call, Caller, Outcome, Service};
 use super::world::World;
 
 /// Everything of API Gateway's data plane is below this.
@@ -110,16 +110,31 @@ async fn aws(world: Arc<World>, peer: &Peer, request: Request) -> Response {
 
 /// The outcome as the caller shall see it; `None`: the connection breaks.
 async fn with_faults(world: &Arc<World>, call: &Call) -> Option<Outcome> {
-    let Some(Fault { moment, kind, .. }) = world.faults.strike_call(call.service.prefix(), &call.operation) else {
-        return Some(dispatch(world, call).await);
+    let (faults, service) = (&world.faults, call.service.prefix());
+    faults.timing.wait(service, &call.operation, Moment::Before).await;
+    let outcome = match faults.strike_call(service, &call.operation) {
+        Some(fault) => go_wrong(world, call, fault).await,
+        None => Some(dispatch(world, call).await),
     };
-    if moment == Moment::After {
-        // It took effect, or was refused by the service itself: either way this answer is lost.
-        let _ = dispatch(world, call).await;
-    }
-    match kind {
-        Kind::Error { status, code, message } => Some(Err(ServiceError::new(status, code, message))),
+    faults.timing.wait(service, &call.operation, Moment::After).await;
+    outcome
+}
+
+async fn go_wrong(world: &Arc<World>, call: &Call, Fault { moment, kind, .. }: Fault) -> Option<Outcome> {
+    // It took effect, or was refused by the service itself: either way this answer is lost.
+    let done = if moment == Moment::After { Some(dispatch(world, call).await) } else { None };
+    world.faults.ring();
+    match &kind {
         Kind::Reset => None,
+        Kind::Silent => std::future::pending().await,
+        Kind::Slow(by) => {
+            tokio::time::sleep(*by).await;
+            match done {
+                Some(outcome) => Some(outcome),
+                None => Some(dispatch(world, call).await),
+            }
+        }
+        Kind::Error { .. } | Kind::Throttled | Kind::Broken | Kind::Denied => faults::answer(world, call, &kind).map(Err),
     }
 }
 

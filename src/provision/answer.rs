@@ -84,6 +84,17 @@ pub(crate) fn gone<T>(deleted: Result<T, AwsError>) -> Result<(), AwsError> {
     }
 }
 
+/// What was deleted is there again.
+pub(crate) fn made_anew(call: ApiCall, resource: &str) -> AwsError {
+    AwsError::of(call, resource, Cause::Overtaken, Some("it was deleted, and another run made it anew".to_owned()))
+}
+
+/// A call that made something without a name of its own, of which no answer came: it is not repeated.
+pub(crate) fn lost(error: AwsError) -> AwsError {
+    let cause = if error.cause == Cause::Unreachable { Cause::Lost } else { error.cause };
+    AwsError { cause, ..error }
+}
+
 /// A code without what some protocols put around it: `ns#Code`, `Code:http://...`.
 fn plain_code(code: &str) -> &str {
     let code = code.rsplit('#').next().unwrap_or(code);
@@ -161,9 +172,15 @@ fn classify(operation: &str, code: &str, text: &str) -> Cause {
         "ResourceConflictException" | "OperationAbortedException" => Cause::NotReady,
         "ResourceInUseException" if has(&["already exists"]) && operation == "CreateTable" => Cause::Exists,
         "ResourceInUseException" | "LimitExceededException" => in_use(operation, text),
-        "ServiceUnavailableException" | "ServiceUnavailable" | "InternalServerError" | "ServiceException" | "ServiceFailure" => {
-            Cause::Unreachable
-        }
+        "ServiceUnavailableException"
+        | "ServiceUnavailable"
+        | "InternalServerError"
+        | "InternalServerErrorException"
+        | "InternalServiceError"
+        | "InternalFailure"
+        | "ServiceException"
+        | "ServiceFailure" => Cause::Unreachable,
+        "PreconditionFailedException" => Cause::Overtaken,
         "BadRequestException" if has(&["referenced by the following Routes"]) => Cause::NotReady,
         "InvalidParameterValueException" => invalid_parameter(text),
         "ValidationException" => validation(text),
@@ -178,7 +195,6 @@ fn classify(operation: &str, code: &str, text: &str) -> Cause {
         | "RequestTooLargeException"
         | "InvalidCodeSignatureException"
         | "CodeVerificationFailedException"
-        | "PreconditionFailedException"
         | "SerializationException"
         | "UnknownOperationException"
         | "InvalidAction"
@@ -220,7 +236,7 @@ fn invalid_parameter(text: &str) -> Cause {
 /// DynamoDB says "already so" and "not now" as a wrong request (`UpdateTimeToLive`, `DescribeTimeToLive`).
 fn validation(text: &str) -> Cause {
     let has = |words: &str| text.contains(words);
-    if has("already enabled") || has("already disabled") {
+    if has("already enabled") || has("already disabled") || has("index which already exists") {
         Cause::Exists
     } else if has("modified multiple times") {
         Cause::Throttled
@@ -316,7 +332,7 @@ mod tests {
             ("CreateFunction", "AccessDeniedException", EXPLICIT, denied(true)),
             ("GetFunction", "ResourceNotFoundException", "Function not found: arn", Cause::NotFound),
             ("GetFunction", "ServiceException", "", Cause::Unreachable),
-            ("UpdateFunctionCode", "PreconditionFailedException", "The Revision Id provided does not match", Cause::Invalid),
+            ("UpdateFunctionCode", "PreconditionFailedException", "The Revision Id provided does not match", Cause::Overtaken),
             ("AddPermission", "PolicyLengthExceededException", "The final policy size is bigger than the limit", Cause::Invalid),
             ("GetFunction", "TooManyRequestsException", "Rate exceeded", Cause::Throttled),
             // DynamoDB
@@ -348,6 +364,7 @@ mod tests {
             ("DescribeTable", "ResourceNotFoundException", "Requested resource not found: Table: t not found", Cause::NotFound),
             ("GetResourcePolicy", "PolicyNotFoundException", "", Cause::NotFound),
             ("UpdateTimeToLive", "ValidationException", "TimeToLive is already enabled", Cause::Exists),
+            ("UpdateTable", "ValidationException", "Attempting to create an index which already exists", Cause::Exists),
             (
                 "UpdateTimeToLive",
                 "ValidationException",

@@ -100,7 +100,7 @@ fn detail(step: &Step, slot: &Slot) -> String {
     match (&step.action, slot) {
         (Action::Adopt(changes), _) => format!("{} changes", changes.len()),
         (Action::Update(changes), _) => changes.iter().map(|change| change.field.as_str()).collect::<Vec<_>>().join(", "),
-        (Action::Create, Slot::Api(Found::Present(api))) => api.ours.iter().map(|one| one.id.as_str()).collect(),
+        (Action::Create, Slot::Api(Found::Present(api))) => api.ids(),
         (Action::Create, Slot::Integration(one)) => one.id.clone(),
         (Action::Create, Slot::Route(_, Some(one))) => one.id.clone(),
         (Action::Create, Slot::Table(Found::Present(table))) => table.arn.clone(),

@@ -15,7 +15,7 @@ use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Connector, proxy::ProxyConfig};
 
 use super::error::Refusal;
-use crate::config::Connection;
+use crate::config::{Connection, Pace};
 
 /// A client for each service, one Region and one endpoint for all.
 pub(crate) struct Clients {
@@ -29,6 +29,7 @@ pub(crate) struct Clients {
     pub(crate) api: aws_sdk_apigatewayv2::Client,
     /// For what no SDK client here signs.
     pub(crate) credentials: Option<SharedCredentialsProvider>,
+    pace: Pace,
 }
 
 impl Clients {
@@ -49,6 +50,7 @@ impl Clients {
             lambda: aws_sdk_lambda::Client::new(&config),
             api: aws_sdk_apigatewayv2::Client::new(&config),
             credentials: config.credentials_provider(),
+            pace: connection.pace,
         })
     }
 }
@@ -56,8 +58,8 @@ impl Clients {
 async fn sdk_config(connection: &Connection) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http_client(connection))
-        .timeout_config(timeouts(ANSWER_SECONDS))
-        .retry_config(RetryConfig::standard().with_max_attempts(5));
+        .timeout_config(timeouts(connection.pace.answer))
+        .retry_config(RetryConfig::standard().with_max_attempts(5).with_initial_backoff(connection.pace.pause));
     if let Some(region) = &connection.region {
         loader = loader.region(Region::new(region.clone()));
     }
@@ -87,18 +89,15 @@ async fn of_profile(profile: &str, connection: &Connection) -> ProfileFileCreden
     ProfileFileCredentialsProvider::builder().configure(&provider).profile_name(profile).build()
 }
 
-/// The longest that a single answer takes.
-const ANSWER_SECONDS: u64 = 30;
-/// The longest that the upload of a handler takes, on a slow line.
-const UPLOAD_SECONDS: u64 = 300;
-
-fn timeouts(seconds: u64) -> TimeoutConfig {
-    TimeoutConfig::builder().connect_timeout(Duration::from_secs(5)).read_timeout(Duration::from_secs(seconds)).build()
+fn timeouts(answer: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(Duration::from_secs(5)).read_timeout(answer).build()
 }
 
-/// For calls that carry the handler.
-pub(crate) fn for_uploads() -> aws_sdk_lambda::config::Builder {
-    aws_sdk_lambda::config::Builder::new().timeout_config(timeouts(UPLOAD_SECONDS))
+impl Clients {
+    /// For calls that carry the handler.
+    pub(crate) fn for_uploads(&self) -> aws_sdk_lambda::config::Builder {
+        aws_sdk_lambda::config::Builder::new().timeout_config(timeouts(self.pace.upload))
+    }
 }
 
 /// HTTPS through the proxy of the environment; an endpoint of one's own is called directly.

@@ -22,6 +22,9 @@ pub enum Error {
     /// A step failed in the middle. No new one was started, those running finished.
     #[error("{} step(s) failed", .errors.len())]
     Incomplete { done: Vec<String>, left: Vec<String>, errors: Vec<AwsError> },
+    /// Another run keeps changing the stack: these steps are open again each time.
+    #[error("another run keeps changing the stack")]
+    Contended { done: Vec<String>, left: Vec<String> },
     /// Somebody asked to stop; what was running has finished.
     #[error("stopped")]
     Stopped { done: Vec<String>, left: Vec<String> },
@@ -63,6 +66,8 @@ pub enum Cause {
     NotFound,
     /// It is there already.
     Exists,
+    /// Another run made or changed it since it was read.
+    Overtaken,
     /// Something else changes it now: wait and repeat.
     NotReady,
     /// Not allowed. `explicit`: a policy denies it, so that no allow helps.
@@ -75,6 +80,8 @@ pub enum Cause {
     Invalid,
     /// No answer.
     Unreachable,
+    /// No answer to a call that must not be repeated: only a look can tell whether it took effect.
+    Lost,
     /// It took too long; the state last seen.
     TimedOut { state: String },
     /// It ended in a state that is final.

@@ -28,7 +28,7 @@ impl Resource for ExecutionLogs {
     }
 
     fn read_after(&self) -> &'static [Kind] {
-        &[Kind::Api]
+        &[Kind::Api, Kind::Function]
     }
 
     fn read<'a>(&'a self, cx: &'a Context<'a>, seen: Rc<Observed>) -> Seen<'a> {

@@ -37,6 +37,7 @@ pub mod progress;
 pub mod request;
 mod resource;
 mod resources;
+mod rivals;
 pub mod roles;
 mod simulate;
 pub mod stacks;
@@ -49,6 +50,7 @@ use std::pin::pin;
 use futures_util::future::{Either, select};
 
 use crate::config::Config;
+use answer::made_anew;
 use apply::{Order, apply};
 use aws::Clients;
 use connections::Connections;
@@ -70,7 +72,8 @@ use preflight::{Asked, guard};
 use progress::{Event, Reporter};
 use request::Request;
 use resource::{Context, Kind, RESOURCES, label};
-use resources::{account, function, log_group, role};
+use resources::{account, log_group, role};
+use rivals::{Rivals, settle};
 pub use roles::Survey;
 use wait::{Probe, until};
 pub use witness::Witness;
@@ -168,11 +171,7 @@ pub async fn provision(run: &Run<'_>) -> Result<Provisioned, Error> {
     guard(&cx, &seen, &plan, &mut asked).await?;
     run.reporter.event(planned(&plan));
     tell_adoption(run.reporter, &plan);
-    let seen = apply(&cx, run.stop, Order::Up, &plan.steps, seen).await?;
-    let denied = cx.denied.take();
-    if !denied.is_empty() {
-        function::remember(&cx, &seen, &denied).await?;
-    }
+    let seen = settle(&cx, run.stop, &plan, seen).await?;
     let outputs = outputs::outputs(&cx.want, &seen).unwrap_or_default();
     Ok(Provisioned { plan, outputs })
 }
@@ -237,7 +236,7 @@ fn tell_adoption(reporter: &dyn Reporter, plan: &Plan) {
 async fn context<'a>(run: &Run<'a>, mut want: Desired) -> Result<Context<'a>, Error> {
     let clients = Clients::connect(&run.config.connection).await.map_err(|refusal| Error::Refused(vec![refusal]))?;
     want.consent = run.consent;
-    Ok(Context { clients, want, reporter: run.reporter, denied: RefCell::default() })
+    Ok(Context { clients, want, reporter: run.reporter, denied: RefCell::default(), rivals: Rivals::default() })
 }
 
 /// What is there, whether it works, and whether it is as the config says. Changes nothing.
@@ -375,6 +374,7 @@ pub async fn teardown(run: &Run<'_>, plan: &Plan) -> Result<TornDown, Error> {
         return Err(Error::Refused(unlisted));
     }
     run.reporter.event(planned(&now));
+    let api = seen.api().map(|one| one.id.clone());
     apply(&cx, run.stop, Order::Down, &now.steps, seen).await?;
     let gone = |kind: Kind| now.deletions().any(|step| step.kind == kind.name());
     let mut written = Vec::new();
@@ -387,7 +387,7 @@ pub async fn teardown(run: &Run<'_>, plan: &Plan) -> Result<TornDown, Error> {
     let looks = if cx.want.endpoint.is_some() { 1 } else { LAST_LINES_LOOKS };
     log_group::sweep(&cx, &written, looks).await?;
     let deleted = now.deletions().map(|step| label(step.kind, &step.name)).collect();
-    Ok(TornDown { deleted, left: left(&cx).await? })
+    Ok(TornDown { deleted, left: left(&cx, api.as_deref()).await? })
 }
 
 /// What would be deleted, and was not listed when a person said yes.
@@ -406,13 +406,17 @@ fn unlisted(plan: &Plan, now: &Plan, seen: &Observed) -> Vec<Refusal> {
     now.deletions().filter(|step| !listed(step)).map(refusal).collect()
 }
 
-/// Reads until nothing is left to delete; answers with what is left on purpose.
-async fn left(cx: &Context<'_>) -> Result<Vec<String>, Error> {
+/// Reads until nothing is left to delete; answers with what is left on purpose. An API that is not the `deleted` one was made meanwhile.
+async fn left(cx: &Context<'_>, deleted: Option<&str>) -> Result<Vec<String>, Error> {
     let mut last = None;
     let watch = cx.watch(Kind::Account, &cx.want.stack, account::GET_CALLER_IDENTITY, GONE_SECONDS);
     let read = until(watch, async || {
         let seen = look(cx, |kind| DELETED.contains(&kind)).await?;
         let plan = Plan::teardown(&cx.want, &seen);
+        let anew = plan.deletions().find(|step| step.kind == Kind::Api.name() && seen.api().map(|one| one.id.as_str()) != deleted);
+        if let Some((step, call)) = anew.and_then(|step| Some((step, step.calls.last()?))) {
+            return Err(made_anew(*call, &step.name));
+        }
         last = plan.deletions().next().cloned();
         Ok(match &last {
             Some(step) => Probe::Pending(format!("{} is there still", label(step.kind, &step.name))),

@@ -37,11 +37,13 @@ impl<T> Found<T> {
                 Cause::NotFound => Ok(Self::Absent),
                 Cause::Denied { .. } => Ok(Self::Unknown(unread(&error))),
                 Cause::Exists
+                | Cause::Overtaken
                 | Cause::NotReady
                 | Cause::Throttled
                 | Cause::Credentials
                 | Cause::Invalid
                 | Cause::Unreachable
+                | Cause::Lost
                 | Cause::TimedOut { .. }
                 | Cause::FailedState { .. }
                 | Cause::Other => Err(error),
@@ -55,9 +57,10 @@ impl<T> Found<T> {
             Ok(found) => Ok(Self::Present(found)),
             Err(error) => match error.cause {
                 Cause::NotFound => Ok(Self::Absent),
-                Cause::Credentials | Cause::Unreachable => Err(error),
+                Cause::Credentials | Cause::Unreachable | Cause::Lost => Err(error),
                 Cause::Denied { .. }
                 | Cause::Exists
+                | Cause::Overtaken
                 | Cause::NotReady
                 | Cause::Throttled
                 | Cause::Invalid
@@ -236,12 +239,9 @@ impl Observed {
         }
     }
 
-    /// The stack's API, where there is exactly one.
+    /// The stack's API; of several the one that it works with, where that is clear.
     pub(crate) fn api(&self) -> Option<&api::One> {
-        match self.api.present()?.ours.as_slice() {
-            [one] => Some(one),
-            _ => None,
-        }
+        self.api.present()?.chosen(self.function.present().and_then(function::Live::api))
     }
 
     /// Whether that API was there before the stack: what is in it may be a person's own.

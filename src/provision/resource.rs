@@ -19,6 +19,7 @@ use super::ownership::Part;
 use super::plan::{Action, ApiCall, FieldChange, Step};
 use super::progress::{Event, Reporter};
 use super::resources::{account, api, function, integration, log_group, log_role, permission, role, route, route_response, stage, table};
+use super::rivals::Rivals;
 use super::wait::Watch;
 
 /// What a look or a step works with.
@@ -28,6 +29,8 @@ pub(crate) struct Context<'a> {
     pub(crate) reporter: &'a dyn Reporter,
     /// What was denied in this run and is done without.
     pub(crate) denied: RefCell<BTreeSet<Part>>,
+    /// What tells of other runs on the same stack.
+    pub(crate) rivals: Rivals,
 }
 
 impl<'a> Context<'a> {
@@ -63,6 +66,7 @@ pub(crate) enum Kind {
     AccessLogGroup,
     ExecutionLogs,
     Api,
+    SpareApi,
     Function,
     Integration,
     Route,
@@ -87,6 +91,7 @@ impl Kind {
             Self::AccessLogGroup => "access log group",
             Self::ExecutionLogs => "execution logs",
             Self::Api => "api",
+            Self::SpareApi => "spare api",
             Self::Function => "function",
             Self::Integration => "integration",
             Self::Route => "route",
@@ -282,6 +287,7 @@ pub(crate) static RESOURCES: &[&dyn Resource] = &[
     &log_role::LogRole,
     &api::Api,
     &function::Function,
+    &api::SpareApis,
     &role::Judgement,
     &permission::Permission,
     &integration::Integration,

@@ -1,5 +1,7 @@
 //! `until()`: the only loop that polls, and the only one that sleeps.
 
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -12,6 +14,16 @@ use super::progress::{Event, Reporter};
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// ... to here: a table takes seconds, and DynamoDB and API Gateway throttle who asks more often.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How often a thing that was just made may be missing. Reads lag behind for seconds at most, and so many looks take ten: after that somebody
+/// deleted it.
+pub(crate) const LAGGING_LOOKS: u32 = 12;
+
+/// Pauses before the round of a run that another one undid: longer each time, and never twice the same, so that one of the two gets through.
+pub(crate) async fn yield_to_others(round: u32) {
+    let random = u32::from(RandomState::new().build_hasher().finish().to_le_bytes()[0]);
+    sleep(LONGEST_PAUSE * round * random / 256).await;
+}
 
 /// What a look found.
 pub(crate) enum Probe<T> {

@@ -47,7 +47,7 @@ fn a_second_run_makes_no_mutating_call() {
 #[expect(clippy::print_stdout, reason = "numbers for a person")]
 fn the_calls_of_a_run_wait_for_each_other_as_little_as_they_can() {
     for (role, most) in [(super::support::GOOD_ROLE, 8), (WEAK_ROLE, 8)] {
-        let call = Duration::from_millis(200);
+        let call = Duration::from_millis(300);
         let mut sandbox = Sandbox::with(Options { delays: Delays { call, ..Delays::default() }, ..Options::default() });
         sandbox.config.existing_role = Some(role.to_owned());
         let start = Instant::now();

@@ -221,14 +221,16 @@ fn what_belongs_to_others_is_neither_changed_nor_deleted() {
 }
 
 #[test]
-fn two_apis_with_the_mark_are_refused() {
+fn of_two_apis_with_the_mark_one_without_a_stage_goes_and_another_is_refused() {
     let sandbox = Sandbox::new();
     sandbox.provision();
     let aws = sandbox.aws();
-    block_on(async {
-        let call = aws.api.create_api().name("Copy").protocol_type(aws_sdk_apigatewayv2::types::ProtocolType::Websocket);
-        call.route_selection_expression("$request.body.action").tags("wsfix:stack", "terminal").send().await.expect("an api");
-    });
+    let call = aws.api.create_api().name("Copy").protocol_type(aws_sdk_apigatewayv2::types::ProtocolType::Websocket);
+    let call = call.route_selection_expression("$request.body.action").tags("wsfix:stack", "terminal");
+    let made = block_on(call.send()).expect("an api");
+    let id = made.api_id().expect("its id");
+    assert_eq!(differences(&sandbox.plan()), [format!("spare api {id}: deleted")]);
+    block_on(aws.api.create_stage().api_id(id).stage_name("test").send()).expect("a stage");
     let refusals = refused(&sandbox);
     assert!(refusals.len() == 1 && refusals[0].contains("2 APIs have this stack's mark"), "{refusals:#?}");
     assert!(matches!(sandbox.try_teardown(), Err(Error::Refused(_))));

@@ -136,6 +136,7 @@ impl Session {
             profile: None,
             endpoint_url: Some(cloud.endpoint().to_owned()),
             keys: Some(keys.clone()),
+            pace: config.connection.pace,
         };
         config.connection = connection;
         let demo = if demo {

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use aws_sdk_apigatewayv2::types::IntegrationType;
 
-use crate::provision::answer::{Answer, gone};
+use crate::provision::answer::{Answer, gone, lost};
 use crate::provision::aws::{PAGE, without_retries};
 use crate::provision::desired::Desired;
 use crate::provision::error::AwsError;
@@ -127,7 +127,7 @@ impl Resource for Integration {
     }
 
     fn read_after(&self) -> &'static [Kind] {
-        &[Kind::Api]
+        &[Kind::Api, Kind::Function]
     }
 
     fn needs(&self) -> &'static [Kind] {
@@ -206,7 +206,8 @@ async fn create(cx: &Context<'_>, seen: Rc<Observed>) -> Result<Slot, AwsError> 
         // The repeat of a lost call would make a second one.
         call.customize().config_override(without_retries()).send().await.explain(CREATE_INTEGRATION, &resource)
     })
-    .await?;
+    .await
+    .map_err(lost)?;
     Ok(Slot::Integration(One { id: made.integration_id().unwrap_or_default().to_owned(), spec }))
 }
 
@@ -224,7 +225,8 @@ async fn update(cx: &Context<'_>, seen: Rc<Observed>) -> Result<Slot, AwsError> 
     Ok(Slot::Integration(One { id: one.id.clone(), spec }))
 }
 
-/// Integrations with our mark that no run knows of: an answer to CreateIntegration was lost. They go once no route uses them.
+/// Integrations with our mark that no run works with: an answer to CreateIntegration was lost, or two runs made one each, and the route
+/// `$connect` went to the other one. They go once no route uses them.
 pub(crate) struct SpareIntegrations;
 
 impl Resource for SpareIntegrations {

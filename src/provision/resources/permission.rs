@@ -12,7 +12,7 @@ use crate::provision::outputs::ResourceStatus;
 use crate::provision::plan::{Action, ApiCall, FieldChange};
 use crate::provision::resource::{Context, Field, Kind, Resource, Seen, Verdict, differences};
 use crate::provision::roles::items;
-use crate::provision::wait::{Probe, retry, until};
+use crate::provision::wait::{LAGGING_LOOKS, Probe, retry, until};
 
 const GET_POLICY: ApiCall = ApiCall { name: "GetPolicy", iam: "lambda:GetPolicy" };
 const ADD_PERMISSION: ApiCall = ApiCall { name: "AddPermission", iam: "lambda:AddPermission" };
@@ -85,6 +85,11 @@ impl Live {
         self.others.iter().filter(move |other| !of_api(other))
     }
 }
+
+/// How often a statement is added that another call at the same time undid (Lambda, AddPermission).
+const LOSSES: usize = 3;
+/// How long a policy may lag behind.
+const LAG_SECONDS: u64 = 1;
 
 fn sid(seen: &Observed) -> String {
     format!("{SID}{}", seen.api_id())
@@ -225,19 +230,43 @@ fn condition(statement: &Value, key: &str) -> String {
     values.filter_map(Value::as_str).collect::<Vec<_>>().join(",")
 }
 
-/// Removes what is stale or different, then adds the statement: one call at a time, since parallel ones lose statements.
+/// Removes what is stale or different, then adds the statement: one call at a time, since parallel ones lose statements. For the same reason the
+/// policy is read back.
 async fn put(cx: &Context<'_>, seen: Rc<Observed>) -> Result<Slot, AwsError> {
     let (sid, spec) = (sid(&seen), Spec::wanted(&cx.want, &seen));
-    let live = seen.permission.present().cloned().unwrap_or_default();
+    let mut live = seen.permission.present().cloned().unwrap_or_default();
     for (other, found) in &live.ours {
         if *other != sid || *found != spec {
             remove(cx, other).await?;
         }
     }
-    if !live.ours.contains(&(sid.clone(), spec.clone())) {
-        add(cx, &seen, &sid, &spec).await?;
+    let ours = (sid, spec);
+    for _ in 0..LOSSES {
+        if live.ours.contains(&ours) {
+            break;
+        }
+        add(cx, &seen, &ours.0, &ours.1).await?;
+        match read_back(cx, &ours).await? {
+            Some(found) => live = found,
+            None => cx.rivals.notice(),
+        }
     }
-    Ok(Slot::Permission(Found::Present(Live { ours: vec![(sid, spec)], others: live.others })))
+    Ok(Slot::Permission(Found::Present(Live { ours: vec![ours], others: live.others })))
+}
+
+/// The policy, once it has the statement; where it may not be read, as if it had. `None`: the statement is lost.
+async fn read_back(cx: &Context<'_>, ours: &(String, Spec)) -> Result<Option<Live>, AwsError> {
+    let looked = until(cx.watch(Kind::Permission, &cx.want.function.name, GET_POLICY, LAG_SECONDS), async || {
+        Ok(match Found::optional(read(cx).await)? {
+            Found::Present(live) if live.ours.contains(ours) => Probe::Ready(live),
+            Found::Unknown(_) => Probe::Ready(Live { ours: vec![ours.clone()], others: Vec::new() }),
+            Found::Present(_) | Found::Absent => Probe::Pending("the statement is not there yet".to_owned()),
+        })
+    });
+    match looked.await {
+        Err(error) if matches!(error.cause, Cause::TimedOut { .. }) => Ok(None),
+        looked => looked.map(Some),
+    }
 }
 
 async fn remove(cx: &Context<'_>, sid: &str) -> Result<(), AwsError> {
@@ -252,12 +281,14 @@ async fn add(cx: &Context<'_>, seen: &Observed, sid: &str, spec: &Spec) -> Resul
     let arn = seen.place.function(name);
     let call = cx.clients.lambda.add_permission().function_name(name).statement_id(sid).action(ACTION).principal(PRINCIPAL);
     let call = call.source_arn(&spec.source_arn).source_account(&spec.source_account);
-    let mut replaced = false;
+    let (mut replaced, mut looks) = (false, 0);
     until(cx.watch(Kind::Permission, name, ADD_PERMISSION, 60), async || {
+        looks += 1;
         match call.clone().send().await.explain(ADD_PERMISSION, &arn) {
             Ok(_) => Ok(Probe::Ready(())),
             // A function that was just made is not known everywhere yet.
-            Err(error) if matches!(error.cause, Cause::NotReady | Cause::NotFound | Cause::Throttled) => Ok(Probe::Pending(error.words())),
+            Err(error) if error.cause == Cause::NotFound && looks < LAGGING_LOOKS => Ok(Probe::Pending(error.words())),
+            Err(error) if matches!(error.cause, Cause::NotReady | Cause::Throttled) => Ok(Probe::Pending(error.words())),
             // A statement of this id, unseen: the answer to our call was lost, or the policy could not be read.
             Err(error) if error.cause == Cause::Exists && !replaced => {
                 replaced = true;

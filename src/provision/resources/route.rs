@@ -38,7 +38,11 @@ impl Spec {
             target: format!("integrations/{integration}"),
             authorization_type: AuthorizationType::None.as_str().to_owned(),
             api_key_required: false,
-            response_selection_expression: if is_two_way(want, seen, key) { TWO_WAY.to_owned() } else { String::new() },
+            response_selection_expression: if is_two_way(want, seen, key) || has_response(seen, key) {
+                TWO_WAY.to_owned()
+            } else {
+                String::new()
+            },
         }
     }
 
@@ -51,6 +55,11 @@ impl Spec {
             Field::new("response_selection_expression", response_selection_expression),
         ]
     }
+}
+
+/// Whether the route has a response that goes: with it goes the expression, since a route without one is not asked for its responses.
+fn has_response(seen: &Observed, key: &str) -> bool {
+    !seen.in_adopted_api() && seen.route_responses.present().is_some_and(|live| live.contains_key(key))
 }
 
 /// The API's routes as found, by their keys.
@@ -83,7 +92,7 @@ impl Resource for Routes {
     }
 
     fn read_after(&self) -> &'static [Kind] {
-        &[Kind::Api]
+        &[Kind::Api, Kind::Function]
     }
 
     fn needs(&self) -> &'static [Kind] {
@@ -206,12 +215,14 @@ async fn create(cx: &Context<'_>, key: &str, seen: Rc<Observed>) -> Result<Slot,
     let watch = cx.watch(Kind::Route, key, CREATE_ROUTE, 60);
     match retry(watch, async || call.clone().send().await.explain(CREATE_ROUTE, &resource(&seen, key))).await {
         Ok(made) => Ok(Slot::Route(key.to_owned(), Some(One { id: made.route_id().unwrap_or_default().to_owned(), spec }))),
-        // It was not there a moment ago: the answer to our call was lost, or another run made it.
-        Err(error) if error.cause == Cause::Exists => match read(cx, api).await?.remove(key) {
-            Some(one) if one.spec == spec => Ok(Slot::Route(key.to_owned(), Some(one))),
-            Some(one) => update(cx, key, &one.id, &seen).await,
-            None => Err(error),
-        },
+        // It was not there a moment ago: the answer to our call was lost, or another run made it, maybe to an integration of its own.
+        Err(error) if error.cause == Cause::Exists => {
+            cx.rivals.notice();
+            match read(cx, api).await?.remove(key) {
+                Some(one) => Ok(Slot::Route(key.to_owned(), Some(one))),
+                None => Err(error),
+            }
+        }
         Err(error) => Err(error),
     }
 }

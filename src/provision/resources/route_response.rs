@@ -17,6 +17,7 @@ use crate::provision::wait::retry;
 
 const GET_ROUTE_RESPONSES: ApiCall = ApiCall { name: "GetRouteResponses", iam: "apigateway:GET" };
 const CREATE_ROUTE_RESPONSE: ApiCall = ApiCall { name: "CreateRouteResponse", iam: "apigateway:POST" };
+const UPDATE_ROUTE: ApiCall = ApiCall { name: "UpdateRoute", iam: "apigateway:PATCH" };
 const DELETE_ROUTE_RESPONSE: ApiCall = ApiCall { name: "DeleteRouteResponse", iam: "apigateway:DELETE" };
 
 /// The id of the `$default` response of each route that has one. It has no settings of its own that wsfix manages.
@@ -30,7 +31,7 @@ impl Resource for RouteResponses {
     }
 
     fn read_after(&self) -> &'static [Kind] {
-        &[Kind::Api, Kind::Route]
+        &[Kind::Api, Kind::Function, Kind::Route]
     }
 
     fn needs(&self) -> &'static [Kind] {
@@ -61,7 +62,9 @@ impl Resource for RouteResponses {
                 (true, false) => (Action::Create, &[CREATE_ROUTE_RESPONSE]),
                 // Its route gives up the expression that picks it, and so it does nothing any more.
                 (false, true) if seen.in_adopted_api() => continue,
-                (false, true) => (Action::Delete("replies do not travel by it any more".to_owned()), &[DELETE_ROUTE_RESPONSE]),
+                (false, true) => {
+                    (Action::Delete("replies do not travel by it any more".to_owned()), &[DELETE_ROUTE_RESPONSE, UPDATE_ROUTE])
+                }
                 (false, false) => continue,
             };
             verdict.steps.extend(Verdict::step(Kind::RouteResponse, key, action, calls).steps);
@@ -75,8 +78,11 @@ impl Resource for RouteResponses {
             let call = cx.clients.api.create_route_response().api_id(seen.api_id()).route_id(&route.id).route_response_key(TWO_WAY);
             let watch = cx.watch(Kind::RouteResponse, key, CREATE_ROUTE_RESPONSE, 60);
             match retry(watch, async || call.clone().send().await.explain(CREATE_ROUTE_RESPONSE, &resource(&seen, key))).await {
-                Err(error) if error.cause != Cause::Exists => Err(error),
-                _ => Ok(Slot::Same),
+                Err(error) if error.cause == Cause::Exists => {
+                    cx.rivals.notice();
+                    Ok(Slot::Same)
+                }
+                other => other.map(|_| Slot::Same),
             }
         })
     }
@@ -89,7 +95,12 @@ impl Resource for RouteResponses {
             let call = cx.clients.api.delete_route_response().api_id(seen.api_id()).route_id(&route.id).route_response_id(id);
             let watch = cx.watch(Kind::RouteResponse, key, DELETE_ROUTE_RESPONSE, 60);
             let deleted = retry(watch, async || call.clone().send().await.explain(DELETE_ROUTE_RESPONSE, &resource(&seen, key)));
-            gone(deleted.await).map(|()| Slot::Same)
+            gone(deleted.await)?;
+            // The expression that picks it goes last: only routes that have one are asked for responses.
+            let call = cx.clients.api.update_route().api_id(seen.api_id()).route_id(&route.id).route_response_selection_expression("");
+            let watch = cx.watch(Kind::RouteResponse, key, UPDATE_ROUTE, 60);
+            retry(watch, async || call.clone().send().await.explain(UPDATE_ROUTE, &resource(&seen, key))).await?;
+            Ok(Slot::Same)
         })
     }
 

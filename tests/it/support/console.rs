@@ -87,7 +87,7 @@ pub(crate) async fn wiring(aws: &Aws, config: &Config, api: &str) {
     aws.api.create_deployment().api_id(api).stage_name(&config.api.stage).send().await.expect("a deployment");
 }
 
-async fn zip(mark: &[u8]) -> Vec<u8> {
+pub(crate) async fn zip(mark: &[u8]) -> Vec<u8> {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("bootstrap");
     std::fs::write(&path, elf::executable(mark)).expect("a handler");

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use wsfix::config::{
-    AccessLogs, Algorithm, Api, Architecture, Config, Connection, Function, Jwt, Keys, Reply, SecretSource, Throttle, TokenFrom,
+    AccessLogs, Algorithm, Api, Architecture, Config, Connection, Function, Jwt, Keys, Pace, Reply, SecretSource, Throttle, TokenFrom,
 };
 use wsfix::local::calls::CallRecord;
 use wsfix::local::{Cloud, Options};
@@ -181,6 +181,7 @@ fn config(cloud: &Cloud, handler: PathBuf) -> Config {
             profile: None,
             endpoint_url: Some(cloud.endpoint().to_owned()),
             keys: Some(keys()),
+            pace: Pace::default(),
         },
         stack: "terminal".to_owned(),
         existing_role: Some(GOOD_ROLE.to_owned()),

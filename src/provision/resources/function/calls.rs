@@ -12,14 +12,13 @@ use aws_sdk_lambda::types::{
 use super::{EventSource, HANDLER, Live, Parts, RUNTIME, Spec, changes};
 use crate::config::variables::Variable;
 use crate::contract::ownership::STACK_TAG;
-use crate::provision::answer::{Answer, TAGGING, gone, unanswered};
-use crate::provision::aws::for_uploads;
+use crate::provision::answer::{Answer, TAGGING, gone, made_anew, unanswered};
 use crate::provision::error::{AwsError, Cause};
 use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::ownership::{Tags, without_tags};
 use crate::provision::plan::ApiCall;
 use crate::provision::resource::{Context, Kind};
-use crate::provision::wait::{Probe, retry, until, until_gone};
+use crate::provision::wait::{LAGGING_LOOKS, Probe, retry, until, until_gone};
 use crate::secret::Secret;
 
 pub(crate) const GET_FUNCTION: ApiCall = ApiCall { name: "GetFunction", iam: "lambda:GetFunction" };
@@ -44,8 +43,13 @@ pub(crate) const CREATE: &[ApiCall] = &[
 
 /// A new role takes seconds until Lambda may assume it; a role that still cannot be assumed then never will.
 const ASSUMABLE_SECONDS: u64 = 60;
+/// How often a function that was deleted may still be shown as it was.
+const STALE_LOOKS: u32 = 3;
 /// Without a VPC a function is ready in seconds.
 const READY_SECONDS: u64 = 120;
+
+/// How often a changed function is read again before it is given up.
+const REVISIONS: usize = 5;
 
 /// Reads a function, its configuration and its tags.
 pub(crate) async fn read(cx: &Context<'_>, name: &str) -> Result<Live, AwsError> {
@@ -92,6 +96,7 @@ pub(super) fn live(answer: &GetFunctionOutput) -> Live {
     };
     Live {
         arn: found.function_arn().unwrap_or_default().to_owned(),
+        revision: found.revision_id().map(str::to_owned),
         spec,
         tags,
         reason: reason(found),
@@ -155,9 +160,13 @@ pub(crate) async fn create(cx: &Context<'_>, seen: Rc<Observed>) -> Result<Slot,
             }
             // It was not there a moment ago: the answer to our call was lost, or another run made it.
             Err(error) if error.cause == Cause::Exists => {
+                cx.rivals.notice();
                 let live = read(cx, name).await?;
                 if !live.owner(&cx.want.stack).is_ours() {
                     return Err(error);
+                }
+                if live.api().is_some_and(|api| api != seen.api_id()) {
+                    return Err(overtaken(CREATE_FUNCTION, &seen, &live));
                 }
                 return repair(cx, &Observed { function: Found::Present(live), ..(*seen).clone() }).await;
             }
@@ -183,8 +192,10 @@ async fn create_function(cx: &Context<'_>, seen: &Observed, tags: &Tags) -> Resu
         call.description(&spec.description).timeout(spec.timeout_seconds).memory_size(spec.memory_mb).environment(environment(&spec));
     let call = call.set_tags((!tags.is_empty()).then(|| tags.clone().into_iter().collect::<HashMap<_, _>>()));
     let watch = cx.watch(Kind::Function, &want.function.name, CREATE_FUNCTION, ASSUMABLE_SECONDS);
-    let made =
-        retry(watch, async || call.clone().customize().config_override(for_uploads()).send().await.explain(CREATE_FUNCTION, &arn)).await;
+    let made = retry(watch, async || {
+        call.clone().customize().config_override(cx.clients.for_uploads()).send().await.explain(CREATE_FUNCTION, &arn)
+    })
+    .await;
     made.map(drop).map_err(unassumable)
 }
 
@@ -217,7 +228,7 @@ async fn repair(cx: &Context<'_>, seen: &Observed) -> Result<Slot, AwsError> {
         spec.description = without_tags(&spec.description);
     }
     if parts.configuration || spec.description != live.spec.description {
-        update_configuration(cx, &spec, &live).await?;
+        update_configuration(cx, seen, &spec, &live).await?;
         live = wait_ready(cx, false).await?;
     }
     if parts.code {
@@ -228,16 +239,37 @@ async fn repair(cx: &Context<'_>, seen: &Observed) -> Result<Slot, AwsError> {
     Ok(Slot::Function(Found::Present(live)))
 }
 
-async fn update_configuration(cx: &Context<'_>, spec: &Spec, live: &Live) -> Result<(), AwsError> {
+/// Changes the configuration; `seen` is what the API's id is taken from, `live` what is there.
+async fn update_configuration(cx: &Context<'_>, seen: &Observed, spec: &Spec, live: &Live) -> Result<(), AwsError> {
     let name = &cx.want.function.name;
     let call = cx.clients.lambda.update_function_configuration().function_name(name);
     let call = call.runtime(Runtime::from(RUNTIME)).handler(HANDLER).description(&spec.description);
     let call = call.timeout(spec.timeout_seconds).memory_size(spec.memory_mb).environment(environment(spec));
     // Naming a role asks for the right to pass it, even where it stays the same.
     let call = call.set_role(spec.role.clone().filter(|role| live.spec.role.as_ref() != Some(role)));
-    let watch = cx.watch(Kind::Function, name, UPDATE_FUNCTION_CONFIGURATION, READY_SECONDS);
-    let updated = retry(watch, async || call.clone().send().await.explain(UPDATE_FUNCTION_CONFIGURATION, &live.arn)).await;
-    updated.map(drop).map_err(unassumable)
+    // Of two runs that give the function another API at the same time, one is told that it changed.
+    let mut revision = live.revision.clone().filter(|_| live.api().is_some_and(|api| api != seen.api_id()));
+    for _ in 0..REVISIONS {
+        let call = call.clone().set_revision_id(revision);
+        let watch = cx.watch(Kind::Function, name, UPDATE_FUNCTION_CONFIGURATION, READY_SECONDS);
+        match retry(watch, async || call.clone().send().await.explain(UPDATE_FUNCTION_CONFIGURATION, &live.arn)).await {
+            Err(error) if error.cause == Cause::Overtaken => {
+                let now = wait_ready(cx, false).await?;
+                if now.api() != live.api() {
+                    return Err(overtaken(UPDATE_FUNCTION_CONFIGURATION, seen, &now));
+                }
+                revision = now.revision;
+            }
+            other => return other.map(drop).map_err(unassumable),
+        }
+    }
+    Err(AwsError::of(UPDATE_FUNCTION_CONFIGURATION, &live.arn, Cause::NotReady, Some("it changes each time it is read".to_owned())))
+}
+
+/// Another run's API is the stack's.
+fn overtaken(call: ApiCall, seen: &Observed, live: &Live) -> AwsError {
+    let said = format!("another run made the function work with the API {}, not {}", live.api().unwrap_or_default(), seen.api_id());
+    AwsError::of(call, &live.arn, Cause::Overtaken, Some(said))
 }
 
 /// Changes the description alone.
@@ -250,6 +282,7 @@ pub(super) async fn describe(cx: &Context<'_>, live: &Live, description: &str) -
     let watch = cx.watch(Kind::Function, name, UPDATE_FUNCTION_CONFIGURATION, READY_SECONDS);
     match retry(watch, async || call.clone().send().await.explain(UPDATE_FUNCTION_CONFIGURATION, &live.arn)).await {
         Err(error) if matches!(error.cause, Cause::Denied { .. }) => {
+            cx.rivals.leave();
             cx.note(format!(
                 "what was denied is tried again in each run, since the function's description cannot say so ({})",
                 error.words()
@@ -268,9 +301,11 @@ async fn update_code(cx: &Context<'_>, live: &Live) -> Result<(), AwsError> {
     let call =
         cx.clients.lambda.update_function_code().function_name(name).zip_file(Blob::new(code.zip.to_vec())).architectures(architecture);
     let watch = cx.watch(Kind::Function, name, UPDATE_FUNCTION_CODE, READY_SECONDS);
-    retry(watch, async || call.clone().customize().config_override(for_uploads()).send().await.explain(UPDATE_FUNCTION_CODE, &live.arn))
-        .await
-        .map(drop)
+    retry(watch, async || {
+        call.clone().customize().config_override(cx.clients.for_uploads()).send().await.explain(UPDATE_FUNCTION_CODE, &live.arn)
+    })
+    .await
+    .map(drop)
 }
 
 /// What Lambda runs must be what was sent.
@@ -289,6 +324,7 @@ async fn put_tags(cx: &Context<'_>, live: &Live) -> Result<bool, AwsError> {
     let tags: HashMap<_, _> = cx.want.tags_of(live.adopted(&cx.want.stack)).into_iter().collect();
     match cx.clients.lambda.tag_resource().resource(&live.arn).set_tags(Some(tags)).send().await.explain(TAG_RESOURCE, &live.arn) {
         Err(error) if matches!(error.cause, Cause::Denied { .. }) => {
+            cx.rivals.leave();
             cx.note(format!("the function's tags stay as they are ({})", error.words()));
             Ok(false)
         }
@@ -299,9 +335,13 @@ async fn put_tags(cx: &Context<'_>, live: &Live) -> Result<bool, AwsError> {
 /// Waits until the function is active and its last update is through.
 async fn wait_ready(cx: &Context<'_>, new: bool) -> Result<Live, AwsError> {
     let name = &cx.want.function.name;
+    let mut looks = 0;
     until(cx.watch(Kind::Function, name, GET_FUNCTION, READY_SECONDS), async || {
+        looks += 1;
         let live = match read(cx, name).await {
-            Err(error) if new && error.cause == Cause::NotFound => return Ok(Probe::Pending("not known yet".to_owned())),
+            Err(error) if new && error.cause == Cause::NotFound && looks < LAGGING_LOOKS => {
+                return Ok(Probe::Pending("not known yet".to_owned()));
+            }
             other => other?,
         };
         let state = live.spec.state.clone();
@@ -322,9 +362,16 @@ pub(crate) async fn delete(cx: &Context<'_>, seen: Rc<Observed>) -> Result<Slot,
         cx.clients.lambda.delete_function().function_name(name).send().await.explain(DELETE_FUNCTION, &arn)
     });
     gone(deleted.await)?;
+    let revision = seen.function.present().and_then(|live| live.revision.as_ref());
+    let mut looks = 0;
     until_gone(cx.watch(Kind::Function, name, GET_FUNCTION, READY_SECONDS), async || {
-        let found = cx.clients.lambda.get_function().function_name(name).send().await;
-        found.explain(GET_FUNCTION, &arn).map(|_| "Deleting".to_owned())
+        let live = read(cx, name).await?;
+        looks += 1;
+        // A revision that stays and was never seen before is that of another function.
+        if looks > STALE_LOOKS && live.revision.as_ref() != revision && live.spec.state != "Deleting" {
+            return Err(made_anew(GET_FUNCTION, &arn));
+        }
+        Ok(live.spec.state)
     })
     .await?;
     Ok(Slot::Function(Found::Absent))

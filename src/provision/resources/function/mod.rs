@@ -94,6 +94,8 @@ impl Spec {
 #[derive(Clone, Debug)]
 pub(crate) struct Live {
     pub(crate) arn: String,
+    /// Changes with the function (Lambda, `RevisionId`).
+    pub(crate) revision: Option<String>,
     pub(crate) spec: Spec,
     /// `None`: could not be read.
     pub(crate) tags: Option<Tags>,
@@ -131,6 +133,11 @@ impl Live {
     /// Whether teardown deletes it.
     pub(crate) fn goes(&self, want: &Desired) -> bool {
         self.owner(&want.stack) == Owner::Ours && (want.consent.delete_adopted || !self.adopted(&want.stack))
+    }
+
+    /// Id of the API that it works with. Its name is unique and it is made after the API, so that it decides where several runs made one.
+    pub(crate) fn api(&self) -> Option<&str> {
+        self.variable(env::DOMAIN_NAME)?.split('.').next()
     }
 
     /// A variable of its environment.

@@ -69,6 +69,7 @@ pub(super) async fn create(of: &LogGroup, cx: &Context<'_>, name: &str, seen: Rc
                 return Ok(Slot::Same);
             }
             Err(error) if error.cause == Cause::Exists => {
+                cx.rivals.notice();
                 made = false;
                 break;
             }
@@ -116,6 +117,7 @@ pub(super) async fn update(of: &LogGroup, cx: &Context<'_>, name: &str, seen: Rc
         match answer {
             Ok(_) => live.tags.get_or_insert_default().extend(tags),
             Err(error) if matches!(error.cause, Cause::Denied { .. }) => {
+                cx.rivals.leave();
                 of.tell_without(cx, Part::LogTags, format!("the {}'s tags stay as they are ({})", of.kind.name(), error.words()));
             }
             Err(error) => return Err(error),

@@ -129,6 +129,8 @@ impl Logs {
             | Cause::Unreachable
             | Cause::TimedOut { .. }
             | Cause::FailedState { .. }
+            | Cause::Overtaken
+            | Cause::Lost
             | Cause::Other => false,
         };
         refused && matches!(self, Self::Write(_)) && want.access_logs == AccessLogs::Auto

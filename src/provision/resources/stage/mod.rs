@@ -156,11 +156,11 @@ impl Resource for Stage {
     }
 
     fn read_after(&self) -> &'static [Kind] {
-        &[Kind::Api]
+        &[Kind::Api, Kind::Function]
     }
 
     fn needs(&self) -> &'static [Kind] {
-        &[Kind::LogGroup, Kind::AccessLogGroup, Kind::Api, Kind::Integration, Kind::Route, Kind::RouteResponse]
+        &[Kind::LogGroup, Kind::AccessLogGroup, Kind::Api, Kind::Function, Kind::Integration, Kind::Route, Kind::RouteResponse]
     }
 
     fn read<'a>(&'a self, cx: &'a Context<'a>, seen: Rc<Observed>) -> Seen<'a> {
@@ -344,14 +344,13 @@ async fn create(cx: &Context<'_>, seen: Rc<Observed>) -> Result<Slot, AwsError> 
             wait_deployed(cx, api, one(&made), None).await
         }
         // It was not there a moment ago: the answer to our call was lost, or another run made it.
-        Err(error) if error.cause == Cause::Exists => match read(cx, api).await?.stage {
-            Some(one) => {
-                let logs = Logs::wanted(&cx.want, &seen, one.access_log());
-                let changes = differences(&Spec::wanted(&cx.want, &logs).fields(), &one.spec.fields());
-                update(cx, &seen, &one, &changes).await
+        Err(error) if error.cause == Cause::Exists => {
+            cx.rivals.notice();
+            match read(cx, api).await? {
+                live @ Live { stage: Some(_), .. } => Ok(Slot::Stage(Found::Present(live))),
+                Live { stage: None, .. } => Err(error),
             }
-            None => Err(error),
-        },
+        }
         Err(error) => Err(error),
     }
 }
@@ -398,7 +397,14 @@ async fn deploy(cx: &Context<'_>, seen: &Observed, one: &One) -> Result<(), AwsE
     let (name, api) = (&cx.want.api.stage, seen.api_id());
     let call = cx.clients.api.create_deployment().api_id(api).stage_name(name).description(cx.want.marker());
     let watch = cx.watch(Kind::Stage, name, CREATE_DEPLOYMENT, 60);
-    retry(watch, async || call.clone().send().await.explain(CREATE_DEPLOYMENT, &resource(cx, seen))).await.map(drop)
+    match retry(watch, async || call.clone().send().await.explain(CREATE_DEPLOYMENT, &resource(cx, seen))).await {
+        // Another run made the stage deploy by itself meanwhile.
+        Err(error) if error.cause == Cause::Invalid && read(cx, api).await?.named().is_some_and(|now| now.spec.auto_deploy) => {
+            cx.rivals.notice();
+            Ok(())
+        }
+        deployed => deployed.map(drop),
+    }
 }
 
 async fn patch(cx: &Context<'_>, seen: &Observed, one: &One, auto_deploy: bool) -> Result<(), AwsError> {

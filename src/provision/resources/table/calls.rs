@@ -13,14 +13,14 @@ use super::expiry::{self, UPDATE_TIME_TO_LIVE};
 use super::{Live, POLICY_FIELD, Spec, changes, kept_field, left_to_ask, policy, wanted_policy};
 use crate::contract::ownership::{KEPT_TAG, TRUE};
 use crate::contract::{SESSION_INDEX, item};
-use crate::provision::answer::{Answer, TAGGING, unanswered};
+use crate::provision::answer::{Answer, TAGGING, made_anew, unanswered};
 use crate::provision::error::{AwsError, Cause};
 use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::ownership::{Owner, Part, TAG_FIELD, Tags};
 use crate::provision::plan::ApiCall;
 use crate::provision::resource::{Context, Kind};
 use crate::provision::roles;
-use crate::provision::wait::{Probe, retry, until, until_gone};
+use crate::provision::wait::{LAGGING_LOOKS, Probe, retry, until, until_gone};
 
 pub(crate) const DESCRIBE_TABLE: ApiCall = ApiCall { name: "DescribeTable", iam: "dynamodb:DescribeTable" };
 const LIST_TAGS: ApiCall = ApiCall { name: "ListTagsOfResource", iam: "dynamodb:ListTagsOfResource" };
@@ -247,6 +247,7 @@ pub(super) fn unbuilt(call: ApiCall, resource: &str, error: &BuildError) -> AwsE
 
 /// Goes on with a table that appeared during the run, if it is ours.
 async fn go_on(cx: &Context<'_>, seen: &Observed, exists: AwsError) -> Result<Slot, AwsError> {
+    cx.rivals.notice();
     wait_active(cx, true).await?;
     match reread(cx, seen).await? {
         Some(seen) => repair(cx, &seen).await,
@@ -334,7 +335,11 @@ async fn add_index(cx: &Context<'_>, arn: &str) -> Result<(), AwsError> {
         .table_name(name)
         .set_attribute_definitions(Some(attributes))
         .global_secondary_index_updates(index);
-    retry(cx.watch(Kind::Table, name, UPDATE_TABLE, 60), async || call.clone().send().await.explain(UPDATE_TABLE, arn)).await?;
+    match retry(cx.watch(Kind::Table, name, UPDATE_TABLE, 60), async || call.clone().send().await.explain(UPDATE_TABLE, arn)).await {
+        // It was not there a moment ago: the answer to our call was lost, or another run made it.
+        Err(error) if error.cause == Cause::Exists => cx.rivals.notice(),
+        answer => drop(answer?),
+    }
     wait_active(cx, false).await?;
     cx.note(format!("DynamoDB fills {SESSION_INDEX} anew, which can take 20 minutes; until then the table cannot be deleted"));
     Ok(())
@@ -364,6 +369,7 @@ async fn put_tags(cx: &Context<'_>, arn: &str, tags: &Tags) -> Result<(), AwsErr
         .await
     {
         Err(error) if matches!(error.cause, Cause::Denied { .. }) => {
+            cx.rivals.leave();
             cx.without(Part::TableTags, format!("the table's tags stay as they are ({})", error.words()));
             Ok(())
         }
@@ -394,9 +400,13 @@ async fn take_up(cx: &Context<'_>, arn: &str) -> Result<(), AwsError> {
 /// Waits until the table can be used. A table that was just made may not be known everywhere yet.
 async fn wait_active(cx: &Context<'_>, new: bool) -> Result<(), AwsError> {
     let name = &cx.want.table;
+    let mut looks = 0;
     until(cx.watch(Kind::Table, name, DESCRIBE_TABLE, ACTIVE_SECONDS), async || {
+        looks += 1;
         let table = match describe(cx, name).await {
-            Err(error) if new && error.cause == Cause::NotFound => return Ok(Probe::Pending("not known yet".to_owned())),
+            Err(error) if new && error.cause == Cause::NotFound && looks < LAGGING_LOOKS => {
+                return Ok(Probe::Pending("not known yet".to_owned()));
+            }
             other => other?,
         };
         let status = table.table_status().map_or("", |status| status.as_str()).to_owned();
@@ -413,19 +423,24 @@ async fn wait_active(cx: &Context<'_>, new: bool) -> Result<(), AwsError> {
 pub(crate) async fn delete(cx: &Context<'_>, seen: Rc<Observed>) -> Result<Slot, AwsError> {
     let name = &cx.want.table;
     let arn = seen.place.table(name);
+    let mut id = None;
     if seen.table.present().is_some_and(|live| live.spec.status != "DELETING") {
         let deleted = until(cx.watch(Kind::Table, name, DELETE_TABLE, 20 * 60), async || {
             match cx.clients.dynamodb.delete_table().table_name(name).send().await.explain(DELETE_TABLE, &arn) {
-                Ok(_) => Ok(Probe::Ready(())),
-                Err(error) if error.cause == Cause::NotFound || error.words().contains("being deleted") => Ok(Probe::Ready(())),
+                Ok(answer) => Ok(Probe::Ready(answer.table_description.and_then(|table| table.table_id))),
+                Err(error) if error.cause == Cause::NotFound || error.words().contains("being deleted") => Ok(Probe::Ready(None)),
                 Err(error) if matches!(error.cause, Cause::NotReady | Cause::Throttled) => Ok(Probe::Pending(error.words())),
                 Err(error) => Err(error),
             }
         });
-        deleted.await?;
+        id = deleted.await?;
     }
     until_gone(cx.watch(Kind::Table, name, DESCRIBE_TABLE, GONE_SECONDS), async || {
-        describe(cx, name).await.map(|table| table.table_status().map_or("", |status| status.as_str()).to_owned())
+        let table = describe(cx, name).await?;
+        match (&id, table.table_id()) {
+            (Some(deleted), Some(found)) if deleted != found => Err(made_anew(DESCRIBE_TABLE, &arn)),
+            _ => Ok(table.table_status().map_or("", |status| status.as_str()).to_owned()),
+        }
     })
     .await?;
     Ok(Slot::Table(Found::Absent))

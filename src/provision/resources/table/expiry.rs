@@ -9,7 +9,7 @@ use crate::provision::error::{AwsError, Cause};
 use crate::provision::ownership::Part;
 use crate::provision::plan::ApiCall;
 use crate::provision::resource::{Context, Kind};
-use crate::provision::wait::{Probe, until};
+use crate::provision::wait::{LAGGING_LOOKS, Probe, until};
 
 const DESCRIBE_TIME_TO_LIVE: ApiCall = ApiCall { name: "DescribeTimeToLive", iam: "dynamodb:DescribeTimeToLive" };
 pub(super) const UPDATE_TIME_TO_LIVE: ApiCall = ApiCall { name: "UpdateTimeToLive", iam: "dynamodb:UpdateTimeToLive" };
@@ -38,10 +38,13 @@ async fn set(cx: &Context<'_>, attribute: &str, enabled: bool) -> Result<Option<
     let stays = if enabled { String::new() } else { attribute.to_owned() };
     let ttl = TimeToLiveSpecification::builder().enabled(enabled).attribute_name(attribute).build();
     let ttl = ttl.map_err(|error| unbuilt(UPDATE_TIME_TO_LIVE, name, &error))?;
+    let mut looks = 0;
     let answer = until(cx.watch(Kind::Table, name, UPDATE_TIME_TO_LIVE, 60), async || {
         let call = cx.clients.dynamodb.update_time_to_live().table_name(name).time_to_live_specification(ttl.clone());
+        looks += 1;
         match call.send().await.explain(UPDATE_TIME_TO_LIVE, name) {
-            Err(error) if matches!(error.cause, Cause::NotReady | Cause::NotFound) => Ok(Probe::Pending(error.words())),
+            Err(error) if error.cause == Cause::NotReady => Ok(Probe::Pending(error.words())),
+            Err(error) if error.cause == Cause::NotFound && looks < LAGGING_LOOKS => Ok(Probe::Pending(error.words())),
             other => Ok(Probe::Ready(other)),
         }
     });
@@ -51,6 +54,7 @@ async fn set(cx: &Context<'_>, attribute: &str, enabled: bool) -> Result<Option<
             Cause::Exists => Ok(None),
             // DynamoDB takes one change in up to an hour; blocking that long helps nobody.
             Cause::Throttled => {
+                cx.rivals.leave();
                 cx.note(format!(
                     "DynamoDB changes a table's expiry only now and then: run `wsfix provision` again within the hour ({})",
                     error.words()
@@ -62,10 +66,12 @@ async fn set(cx: &Context<'_>, attribute: &str, enabled: bool) -> Result<Option<
                 Ok(Some(stays))
             }
             Cause::NotFound
+            | Cause::Overtaken
             | Cause::NotReady
             | Cause::Credentials
             | Cause::Invalid
             | Cause::Unreachable
+            | Cause::Lost
             | Cause::TimedOut { .. }
             | Cause::FailedState { .. }
             | Cause::Other => Err(error),

@@ -1,19 +1,22 @@
 //! The WebSocket API. Its name is not unique: it is found by its tag or its marker, and by its name alone only to be adopted.
 
-use std::collections::HashMap;
+mod calls;
+mod live;
+mod spare;
+
 use std::rc::Rc;
 
-use aws_sdk_apigatewayv2::types::ProtocolType;
+pub(crate) use calls::each;
+pub(crate) use live::{Live, One};
+pub(crate) use spare::{SpareApis, discard};
 
 use crate::contract::ownership::{ADOPTED_TAG, STACK_TAG, TRUE};
-use crate::provision::answer::{Answer, TAGGING, gone};
-use crate::provision::aws::{PAGE, without_retries};
+use crate::provision::answer::{Answer, gone};
 use crate::provision::desired::Desired;
-use crate::provision::error::{AwsError, Cause};
 use crate::provision::execution_logs;
 use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::outputs::ResourceStatus;
-use crate::provision::ownership::{Owner, TAG_FIELD, Tags, description, is_adopted, is_untagged, marked, owner, tag_changes, without_tags};
+use crate::provision::ownership::{Owner, TAG_FIELD, description, is_untagged, tag_changes};
 use crate::provision::plan::{Action, ApiCall, FieldChange};
 use crate::provision::resource::{Context, Field, Kind, Resource, Seen, Verdict, differences, told_adopted};
 use crate::provision::wait::retry;
@@ -56,69 +59,6 @@ impl Spec {
     }
 }
 
-/// The APIs that concern this stack.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Live {
-    /// Those with this stack's mark; without one, the one that is adopted.
-    pub(crate) ours: Vec<One>,
-    /// Those with the wanted name and without our mark.
-    foreign: Vec<One>,
-    /// Ids of those with the wanted name that speak no WebSocket.
-    http: Vec<String>,
-}
-
-impl Live {
-    /// Sorts one API in, if it concerns this stack.
-    fn put(&mut self, want: &Desired, api: &aws_sdk_apigatewayv2::types::Api) {
-        let Some(one) = one(&want.stack, api) else { return };
-        let named = one.spec.name == want.api.name;
-        if api.protocol_type() != Some(&ProtocolType::Websocket) {
-            self.http.extend(named.then_some(one.id));
-        } else if one.owner.is_ours() {
-            self.ours.push(one);
-        } else if named {
-            self.foreign.push(one);
-        }
-    }
-
-    /// Takes the one API of our name that is nobody's for ours.
-    fn adopt(&mut self) {
-        let nobodys = |one: &One| one.owner == Owner::Nobody;
-        if self.ours.is_empty() && self.foreign.iter().filter(|one| nobodys(one)).count() == 1 {
-            let (adopted, others) = std::mem::take(&mut self.foreign).into_iter().partition(nobodys);
-            (self.ours, self.foreign) = (adopted, others);
-        }
-    }
-
-    /// What is told of APIs that only have the name.
-    fn notes(&self, name: &str) -> Vec<String> {
-        let http = self.http.iter().map(|id| format!("{id}, an HTTP API, has the name {name} too: it has no WebSockets, and is left"));
-        let foreign = self.foreign.iter().map(|one| format!("{}, an API of the name {name} too, is left: {}", one.id, one.owner.reason()));
-        http.chain(foreign).collect()
-    }
-}
-
-/// One API.
-#[derive(Clone, Debug)]
-pub(crate) struct One {
-    pub(crate) id: String,
-    spec: Spec,
-    tags: Tags,
-    owner: Owner,
-}
-
-impl One {
-    /// Its description, which may mark it.
-    pub(crate) fn description(&self) -> &str {
-        &self.spec.description
-    }
-
-    /// Whether it was there before the stack, as a mark says; or it is adopted now.
-    pub(crate) fn adopted(&self) -> bool {
-        self.owner == Owner::Nobody || is_adopted(Some(&self.tags), Some(&self.spec.description))
-    }
-}
-
 pub(crate) struct Api;
 
 impl Resource for Api {
@@ -128,7 +68,7 @@ impl Resource for Api {
 
     fn read<'a>(&'a self, cx: &'a Context<'a>, _seen: Rc<Observed>) -> Seen<'a> {
         Box::pin(async {
-            let live = read(cx).await.map(|mut live| {
+            let live = calls::read(cx).await.map(|mut live| {
                 if cx.want.consent.adopt {
                     live.adopt();
                 }
@@ -145,8 +85,8 @@ impl Resource for Api {
             Found::Unknown(why) => return Verdict::unread(Kind::Api, name, why),
             Found::Absent => return Verdict::step(Kind::Api, name, Action::Create, CREATE),
         };
-        match (live.ours.as_slice(), live.foreign.as_slice()) {
-            ([one], _) => {
+        match (seen.api(), live.ours.as_slice(), live.foreign.as_slice()) {
+            (Some(one), ..) => {
                 let mut changes = differences(&Spec::wanted(want, Some(one)).fields(), &one.spec.fields());
                 changes.extend(tag_changes(&want.tags_of(one.adopted()), Some(&one.tags), is_untagged(one.description())));
                 let calls = calls(&changes);
@@ -158,33 +98,33 @@ impl Resource for Api {
                     Verdict::changes(Kind::Api, name, changes, &calls)
                 }
             }
-            ([], []) => {
+            (None, [], []) => {
                 let mut verdict = Verdict::step(Kind::Api, name, Action::Create, CREATE);
                 verdict.notes = live.notes(name);
                 verdict
             }
-            ([], [foreign]) => Verdict::refuse(
+            (None, [], [foreign]) => Verdict::refuse(
                 Kind::Api,
                 name,
                 &format!("an API of this name, {}: {}", foreign.id, foreign.owner.reason()),
                 &foreign.owner.remedy("set another `api.name`", GET_APIS.iam),
             ),
-            ([], several) => refuse_several(want, seen, several),
-            (several, _) => Verdict::refuse(
+            (None, [], several) => refuse_several(want, seen, several),
+            (None, ..) => Verdict::refuse(
                 Kind::Api,
                 name,
-                &several_reason(several),
+                &several_reason(live),
                 "delete those that are not in use, or take this stack's mark off them",
             ),
         }
     }
 
     fn create<'a>(&'a self, cx: &'a Context<'a>, name: &'a str, seen: Rc<Observed>) -> Seen<'a> {
-        Box::pin(create(cx, name, seen))
+        Box::pin(calls::create(cx, name, seen))
     }
 
     fn update<'a>(&'a self, cx: &'a Context<'a>, name: &'a str, seen: Rc<Observed>) -> Seen<'a> {
-        Box::pin(update(cx, name, seen))
+        Box::pin(calls::update(cx, name, seen))
     }
 
     fn delete<'a>(&'a self, cx: &'a Context<'a>, name: &'a str, seen: Rc<Observed>) -> Seen<'a> {
@@ -208,12 +148,12 @@ impl Resource for Api {
             Found::Absent => return None,
         };
         let refuse = |reason: &str, remedy: &str| Some(Verdict::refuse(Kind::Api, name, reason, remedy));
-        match (live.ours.as_slice(), live.foreign.first()) {
-            ([one], _) if one.spec.name != *name => refuse(
+        match (seen.api(), live.ours.as_slice(), live.foreign.first()) {
+            (Some(one), ..) if one.spec.name != *name => refuse(
                 &format!("{} has this stack's mark and the name `{}`", one.id, one.spec.name),
                 "set `api.name` to that name, or run `wsfix provision` first",
             ),
-            ([one], _) if one.owner == Owner::Ours && one.adopted() && !want.consent.delete_adopted => {
+            (Some(one), ..) if one.owner == Owner::Ours && one.adopted() && !want.consent.delete_adopted => {
                 let with = if function_goes(want, seen) {
                     ", with its routes; the function that they call goes, and every handshake then gets 500"
                 } else {
@@ -222,7 +162,7 @@ impl Resource for Api {
                 let command = format!("aws apigatewayv2 delete-api --api-id {}", one.id);
                 Some(Verdict::left(Kind::Api, name, with, &command))
             }
-            ([one], _) => match &one.owner {
+            (Some(one), ..) => match &one.owner {
                 Owner::Disputed(_) => {
                     refuse(&format!("{}: {}", one.id, one.owner.reason()), "run `wsfix provision` first, or delete it by hand")
                 }
@@ -235,13 +175,13 @@ impl Resource for Api {
                     Some(Verdict::step(Kind::Api, name, Action::Delete(why), &calls))
                 }
             },
-            ([], Some(foreign)) => Some(Verdict::default().with_note(format!(
+            (None, [], Some(foreign)) => Some(Verdict::default().with_note(format!(
                 "the API {name} ({}) is not this stack's and is left: {}",
                 foreign.id,
                 foreign.owner.reason()
             ))),
-            ([], None) => None,
-            (several, _) => refuse(&several_reason(several), "delete by hand those that are not in use"),
+            (None, [], None) => None,
+            (None, ..) => refuse(&several_reason(live), "delete by hand those that are not in use"),
         }
     }
 
@@ -252,7 +192,7 @@ impl Resource for Api {
                 ("available".to_owned(), Some(false), format!("{}: its endpoint is switched off, every handshake gets 403", one.id))
             }
             (_, Some(one)) => ("available".to_owned(), Some(true), told_adopted(one.adopted(), one.id.clone())),
-            (Found::Present(live), None) if live.ours.len() > 1 => ("ambiguous".to_owned(), Some(false), several_reason(&live.ours)),
+            (Found::Present(live), None) if live.ours.len() > 1 => ("ambiguous".to_owned(), Some(false), several_reason(live)),
             (Found::Present(_) | Found::Absent, None) => ("absent".to_owned(), Some(false), String::new()),
         };
         vec![ResourceStatus { kind: Kind::Api.name(), name: want.api.name.clone(), state, healthy, detail }]
@@ -280,9 +220,8 @@ fn function_goes(want: &Desired, seen: &Observed) -> bool {
     seen.function.present().is_some_and(|function| function.goes(want))
 }
 
-fn several_reason(several: &[One]) -> String {
-    let ids: Vec<&str> = several.iter().map(|one| one.id.as_str()).collect();
-    format!("{} APIs have this stack's mark: {}", ids.len(), ids.join(", "))
+fn several_reason(live: &Live) -> String {
+    format!("{} APIs have this stack's mark: {}", live.ours.len(), live.ids())
 }
 
 fn calls(changes: &[FieldChange]) -> Vec<ApiCall> {
@@ -291,102 +230,11 @@ fn calls(changes: &[FieldChange]) -> Vec<ApiCall> {
     [rest.then_some(UPDATE_API), tags.then_some(TAG_RESOURCE)].into_iter().flatten().collect()
 }
 
-async fn read(cx: &Context<'_>) -> Result<Live, AwsError> {
-    let mut live = Live::default();
-    each(cx, |api| live.put(&cx.want, api)).await?;
-    Ok(live)
-}
-
-/// Goes through every API of the account in this Region.
-pub(crate) async fn each(cx: &Context<'_>, mut see: impl FnMut(&aws_sdk_apigatewayv2::types::Api)) -> Result<(), AwsError> {
-    let mut token = None;
-    loop {
-        let page = cx.clients.api.get_apis().max_results(PAGE).set_next_token(token).send().await.explain(GET_APIS, &cx.want.api.name)?;
-        page.items().iter().for_each(&mut see);
-        token = page.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
-        if token.is_none() {
-            return Ok(());
-        }
-    }
-}
-
-fn one(stack: &str, api: &aws_sdk_apigatewayv2::types::Api) -> Option<One> {
-    let tags: Tags = api.tags().cloned().unwrap_or_default().into_iter().collect();
-    let spec = Spec {
-        name: api.name().unwrap_or_default().to_owned(),
-        route_selection_expression: api.route_selection_expression().unwrap_or_default().to_owned(),
-        description: api.description().unwrap_or_default().to_owned(),
-        disable_execute_api_endpoint: api.disable_execute_api_endpoint().unwrap_or_default(),
-    };
-    let owner = owner(stack, Some(&tags), marked(Some(&spec.description)));
-    Some(One { id: api.api_id()?.to_owned(), spec, tags, owner })
-}
-
-async fn create(cx: &Context<'_>, name: &str, seen: Rc<Observed>) -> Result<Slot, AwsError> {
-    let mut spec = Spec::wanted(&cx.want, None);
-    let mut tags = cx.want.tags.clone();
-    let resource = seen.place.api("");
-    let made = loop {
-        let send = async || {
-            let call = cx.clients.api.create_api().name(&spec.name).protocol_type(ProtocolType::Websocket);
-            let call = call.route_selection_expression(&spec.route_selection_expression).description(&spec.description);
-            let call = call.set_tags((!tags.is_empty()).then(|| tags.clone().into_iter().collect::<HashMap<_, _>>()));
-            // Names are not unique, so that the repeat of a lost call would make a second API.
-            call.customize().config_override(without_retries()).send().await.explain(CREATE_API, &resource)
-        };
-        match retry(cx.watch(Kind::Api, name, CREATE_API, 60), send).await {
-            Err(error) if !tags.is_empty() && error.denies(TAGGING) => {
-                cx.note(format!("the API gets no tags; the marker in its description stands in for them ({})", error.words()));
-                tags.clear();
-                spec.description = without_tags(&spec.description);
-            }
-            other => break other?,
-        }
-    };
-    let id = made.api_id().unwrap_or_default().to_owned();
-    Ok(present(One { id, spec, tags, owner: Owner::Ours }))
-}
-
-fn present(one: One) -> Slot {
-    Slot::Api(Found::Present(Live { ours: vec![one], ..Live::default() }))
-}
-
-async fn update(cx: &Context<'_>, name: &str, seen: Rc<Observed>) -> Result<Slot, AwsError> {
-    let Some(one) = seen.api() else { return Ok(Slot::Same) };
-    let mut spec = Spec::wanted(&cx.want, Some(one));
-    let resource = seen.place.api(&one.id);
-    let (wanted, mut tags) = (cx.want.tags_of(one.adopted()), one.tags.clone());
-    if !tag_changes(&wanted, Some(&tags), is_untagged(one.description())).is_empty() {
-        let send: HashMap<_, _> = wanted.clone().into_iter().collect();
-        let answer =
-            cx.clients.api.tag_resource().resource_arn(&resource).set_tags(Some(send)).send().await.explain(TAG_RESOURCE, &resource);
-        match answer {
-            Ok(_) => tags.extend(wanted),
-            Err(error) if matches!(error.cause, Cause::Denied { .. }) => {
-                cx.note(format!("the API's tags stay as they are ({})", error.words()));
-                if !tags.contains_key(STACK_TAG) {
-                    spec.description = without_tags(&spec.description);
-                }
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    if spec != one.spec {
-        retry(cx.watch(Kind::Api, name, UPDATE_API, 60), async || {
-            let Spec { name, route_selection_expression, description, disable_execute_api_endpoint } = spec.clone();
-            let call = cx.clients.api.update_api().api_id(&one.id).name(name).description(description);
-            let call =
-                call.route_selection_expression(route_selection_expression).disable_execute_api_endpoint(disable_execute_api_endpoint);
-            call.send().await.explain(UPDATE_API, &resource)
-        })
-        .await?;
-    }
-    Ok(present(One { id: one.id.clone(), spec, tags, owner: Owner::Ours }))
-}
-
 #[cfg(test)]
 mod tests {
-    use aws_sdk_apigatewayv2::types::Api as Answered;
+    use std::collections::HashMap;
+
+    use aws_sdk_apigatewayv2::types::{Api as Answered, ProtocolType};
 
     use super::*;
     use crate::config::Settings;

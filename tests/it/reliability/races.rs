@@ -1,0 +1,246 @@
+//! Several runs at once in one account: one stack stands in the end, and whoever did not get through says so.
+
+mod sets;
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use wsfix::config::Config;
+use wsfix::local::faults::Moment;
+use wsfix::provision::error::Cause;
+use wsfix::provision::{self, Consent, Error, Run, Stop};
+
+use super::scene::empty;
+use super::{full, picture, try_all};
+use crate::support::docs::hold;
+use crate::support::{Heard, Sandbox, block_on, differences};
+
+/// The longest that a call waits before it takes effect, and again before it is answered.
+const LONGEST: Duration = Duration::from_millis(4);
+
+/// What one of the runs does.
+#[derive(Clone, Debug)]
+struct Does {
+    teardown: bool,
+    config: Config,
+}
+
+impl Does {
+    /// Runs it as a process of its own would; answers with the id of the API of which it says that it is the stack's.
+    fn run(&self) -> Result<Option<String>, Error> {
+        let (heard, stop) = (Heard::default(), Stop::default());
+        let run = Run { config: &self.config, reporter: &heard, stop: &stop, consent: Consent::default() };
+        block_on(async {
+            if self.teardown {
+                let plan = provision::plan_teardown(&run).await?;
+                return provision::teardown(&run, &plan).await.map(|_| None);
+            }
+            provision::provision(&run).await.map(|done| Some(done.outputs.api_id))
+        })
+    }
+}
+
+/// Runs that begin at the same time.
+struct Race {
+    name: &'static str,
+    /// The account as it is before, and what each run does.
+    set: fn() -> (Sandbox, Vec<Does>),
+    /// Calls that wait for those of the other runs, besides the orders that seeds give.
+    meets: &'static [(&'static str, Moment)],
+}
+
+/// When the calls of a race go on.
+#[derive(Clone, Copy, Debug)]
+enum Order {
+    Seed(u64),
+    Meet(&'static str, Moment),
+}
+
+/// `cargo test --test it reliability::races -- --nocapture` prints what the runs said; with `WSFIX_SWEEP=full` of many more orders.
+#[test]
+#[expect(clippy::print_stdout, reason = "numbers for a person")]
+fn runs_at_the_same_time_leave_one_stack() {
+    let seeds = if full() { 12 } else { 1 };
+    let cases: Vec<(&Race, Order)> = sets::RACES
+        .iter()
+        .flat_map(|race| {
+            let meets = race.meets.iter().map(|(operation, moment)| Order::Meet(operation, *moment));
+            (1..=seeds).map(Order::Seed).chain(meets).map(move |order| (race, order))
+        })
+        .collect();
+    let results = try_all(&cases, |(race, order)| try_race(race, *order));
+    let (mut table, mut told) = ("| runs at once | orders tried | lost |\n|---|---|---|\n".to_owned(), String::new());
+    for race in sets::RACES {
+        let of = || cases.iter().zip(&results).filter(|((other, _), _)| other.name == race.name).map(|(_, result)| result);
+        let done: usize = of().map(|result| result.done).sum();
+        let mut words: Vec<&String> = of().flat_map(|result| &result.said_so).collect();
+        words.sort();
+        words.dedup();
+        let said_so: usize = of().map(|result| result.said_so.len()).sum();
+        let lost = of().filter(|result| !result.wrong.is_empty()).count();
+        let _ = writeln!(table, "| {} | {} | {lost} |", race.name, of().count());
+        let _ = writeln!(told, "{}: {done} runs did it, {said_so} said that they did not: {words:#?}", race.name);
+    }
+    println!("{table}\n{told}");
+    let wrong: Vec<String> = cases
+        .iter()
+        .zip(&results)
+        .filter(|(_, result)| !result.wrong.is_empty())
+        .map(|((race, order), result)| format!("{}, {order:?}: {:#?}\n  said: {:#?}", race.name, result.wrong, result.said_so))
+        .collect();
+    assert!(wrong.is_empty(), "{} of {} races:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    if full() {
+        hold("reliability.md", "races", &table);
+    }
+}
+
+/// What became of one race.
+#[derive(Debug, Default)]
+struct Outcome {
+    /// Runs that said that all is done.
+    done: usize,
+    /// What the others said.
+    said_so: Vec<String>,
+    wrong: Vec<String>,
+}
+
+fn try_race(race: &Race, order: Order) -> Outcome {
+    let (sandbox, runs) = (race.set)();
+    let faults = sandbox.cloud.faults();
+    match order {
+        Order::Seed(seed) => faults.scatter(seed, LONGEST),
+        Order::Meet(operation, moment) => faults.meet(operation, moment, runs.len()),
+    }
+    let ended: Vec<Result<Option<String>, Error>> = std::thread::scope(|scope| {
+        let started: Vec<_> = runs.iter().map(|does| scope.spawn(|| does.run())).collect();
+        started.into_iter().map(|run| run.join().expect("no run panics")).collect()
+    });
+    faults.clear();
+    let said_so: Vec<String> = ended.iter().filter_map(|ended| ended.as_ref().err()).map(words).collect();
+    let done = ended.len() - said_so.len();
+    let mut outcome = Outcome { done, said_so, wrong: Vec::new() };
+    judge(&sandbox, &runs, &ended, &mut outcome);
+    if outcome.wrong.is_empty() {
+        heal(&sandbox, &runs, &mut outcome);
+    }
+    outcome
+}
+
+/// In few words, without ids.
+fn words(error: &Error) -> String {
+    match error {
+        Error::Incomplete { errors, .. } => {
+            errors.iter().map(|error| format!("{} {:?}", error.operation, error.cause)).collect::<Vec<_>>().join(", ")
+        }
+        Error::Refused(refusals) => refusals.iter().map(|refusal| format!("refused {}: {}", refusal.resource, refusal.reason)).collect(),
+        other => other.to_string(),
+    }
+}
+
+/// Whether what stands is what somebody said that he made; or somebody said that it is not.
+fn judge(sandbox: &Sandbox, runs: &[Does], ended: &[Result<Option<String>, Error>], outcome: &mut Outcome) {
+    let found = picture::of(sandbox);
+    let made: Vec<&Config> =
+        runs.iter().zip(ended).filter(|(does, ended)| !does.teardown && ended.is_ok()).map(|(does, _)| &does.config).collect();
+    let deleted = runs.iter().zip(ended).any(|(does, ended)| does.teardown && ended.is_ok());
+    let teardowns = runs.iter().any(|does| does.teardown);
+    let whole = wanted(runs).into_iter().filter(|(configs, _)| configs.iter().all(|config| made.iter().any(|made| same(made, config))));
+    let stands = whole.map(|(_, wanted)| picture::difference(&wanted, &found)).min_by_key(Vec::len);
+    let serial = stands.as_ref().is_some_and(Vec::is_empty) || (deleted && found.is_empty());
+    if !serial && outcome.said_so.is_empty() {
+        outcome.wrong.push(format!("nobody made what stands, and all said that they were done: {stands:#?}"));
+    }
+    if !serial && !teardowns && made.len() == runs.len() {
+        outcome.wrong.push(format!("another stack: {stands:#?}"));
+    }
+    // Of two configs each run may undo the other's, until both give up and say so.
+    if made.is_empty()
+        && !teardowns
+        && runs.iter().all(|does| does.config.stack != runs[0].config.stack || same(&does.config, &runs[0].config))
+    {
+        outcome.wrong.push("nobody got through".to_owned());
+    }
+    let apis = sandbox.cloud.inventory().into_iter().filter(|line| line.starts_with("api ")).count();
+    let stacks = wanted_stacks(runs);
+    if apis > stacks {
+        outcome.wrong.push(format!("{apis} APIs"));
+    }
+    for ended in ended.iter().filter_map(|ended| ended.as_ref().err()) {
+        if let Error::Incomplete { errors, .. } = ended
+            && let Some(error) = errors.iter().find(|error| matches!(error.cause, Cause::Other | Cause::Invalid | Cause::Unreachable))
+        {
+            outcome.wrong.push(format!("no true word of a race: {error:?}"));
+        }
+    }
+}
+
+/// Whether two configs want the same.
+fn same(one: &Config, other: &Config) -> bool {
+    format!("{one:?}") == format!("{other:?}")
+}
+
+fn wanted_stacks(runs: &[Does]) -> usize {
+    let mut stacks: Vec<&str> = runs.iter().map(|does| does.config.stack.as_str()).collect();
+    stacks.sort_unstable();
+    stacks.dedup();
+    stacks.len()
+}
+
+/// The pictures that may stand in the end, each with the configs that it is made of.
+fn wanted(runs: &[Does]) -> Vec<(Vec<&Config>, Vec<String>)> {
+    let mut configs: Vec<&Config> = Vec::new();
+    for does in runs.iter().filter(|does| !does.teardown) {
+        if !configs.iter().any(|config| same(config, &does.config)) {
+            configs.push(&does.config);
+        }
+    }
+    let sets: Vec<Vec<&Config>> =
+        if wanted_stacks(runs) > 1 { vec![configs] } else { configs.into_iter().map(|config| vec![config]).collect() };
+    sets.into_iter()
+        .map(|configs| {
+            let mut sandbox = empty();
+            for config in &configs {
+                let connection = sandbox.config.connection.clone();
+                sandbox.config = Config { connection, ..(*config).clone() };
+                sandbox.provision();
+            }
+            let picture = picture::of(&sandbox);
+            (configs, picture)
+        })
+        .collect()
+}
+
+/// One more run puts right whatever is left, and a teardown takes all of it away.
+fn heal(sandbox: &Sandbox, runs: &[Does], outcome: &mut Outcome) {
+    let mut stacks: Vec<&Does> = Vec::new();
+    for does in runs {
+        if !stacks.iter().any(|other| other.config.stack == does.config.stack) {
+            stacks.push(does);
+        }
+    }
+    for does in &stacks {
+        let again = Does { teardown: false, config: does.config.clone() };
+        if let Err(error) = again.run() {
+            outcome.wrong.push(format!("the next run: {error:#?}"));
+        }
+    }
+    for does in &stacks {
+        let gone = Does { teardown: true, config: does.config.clone() };
+        if let Err(error) = gone.run() {
+            outcome.wrong.push(format!("the teardown: {error:#?}"));
+        }
+    }
+    let left = sandbox.cloud.inventory();
+    if !left.is_empty() {
+        outcome.wrong.push(format!("left: {left:?}"));
+    }
+}
+
+#[test]
+fn a_second_run_that_comes_late_joins_the_first() {
+    let sandbox = empty();
+    let first = sandbox.provision().outputs.api_id;
+    let does = Does { teardown: false, config: sandbox.config.clone() };
+    assert_eq!(does.run().expect("a second run"), Some(first));
+    assert_eq!(differences(&sandbox.plan()), Vec::<String>::new());
+}
