@@ -14,9 +14,13 @@ export class Screen {
     page.on("console", (line) => this.console.push(line.text()));
     page.on("pageerror", (error) => this.console.push(`error: ${error.message}`));
     page.on("websocket", (socket) => {
-      const seen = { socket, pongs: 0, sent: [] };
+      const seen = { socket, pongs: 0, sent: [], received: [] };
       socket.on("framesent", ({ payload }) => seen.sent.push(JSON.parse(String(payload)).type));
-      socket.on("framereceived", ({ payload }) => (seen.pongs += String(payload).includes('"pong"') ? 1 : 0));
+      socket.on("framereceived", ({ payload }) => {
+        const message = JSON.parse(String(payload));
+        seen.received.push(message);
+        if (message.type === "pong") seen.pongs += 1;
+      });
       this.sockets.push(seen);
     });
   }

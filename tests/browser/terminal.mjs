@@ -10,6 +10,7 @@ import { join } from "node:path";
 
 import { chromium } from "playwright-core";
 
+import { dynamodb } from "./aws.mjs";
 import { Screen } from "./screen.mjs";
 import { backend, dev, redis, serve } from "./stage.mjs";
 
@@ -34,12 +35,12 @@ let express = await backend(BACKEND, settings);
 const [site, cloud, fast, browser] = await Promise.all([
   serve(FRONTEND),
   dev(WSFIX, ["--handler", HANDLER, "--backend-url", express.url, "--signing-key", "env:WSFIX_SIGNING_KEY"], environment),
-  dev(WSFIX, ["--handler", HANDLER, "--speed", String(SPEED)], { folder }),
+  dev(WSFIX, ["--handler", HANDLER, "--speed", String(SPEED), "--existing-role", "websocket-handler-role"], { folder }),
   // Root has no sandbox in Chromium.
   chromium.launch({ executablePath: CHROMIUM, args: process.getuid() === 0 ? ["--no-sandbox"] : [] }),
 ]);
 settings.PORT = express.port;
-ok("everything runs", `${browser.version()}, replies by ${cloud.outputs.reply}`);
+ok("everything runs", `${browser.version()}, replies by ${cloud.outputs.reply} and by ${fast.outputs.reply}`);
 
 const link = ({ websocket_url, session_id, token }, path = "/") =>
   `${site}${path}#${new URLSearchParams({ url: websocket_url, sessionId: session_id, token })}`;
@@ -106,6 +107,7 @@ ok("a bad token", "the page says what it can know, and that it tries again");
 // The gateway's time and the page's run at the same pace: twelve minutes, in six seconds.
 const held = await open(link(fast));
 await held.connects();
+const connectedAt = Date.now();
 const socket = held.sockets.at(-1);
 for (let tick = 0; tick < 24; tick++) {
   const pongs = socket.pongs;
@@ -117,6 +119,24 @@ for (let tick = 0; tick < 24; tick++) {
 assert.ok(!socket.socket.isClosed() && held.sockets.length === 1, `${held.sockets.length} connections`);
 ok("a connection holds", `12 minutes, with ${socket.pongs} pings: neither 25 s nor 10 idle minutes end it`);
 
+
+// The table says that the connection is 111 minutes old: the handler tells the page, which goes on in a new one. All times there are the gateway's.
+const TableName = fast.outputs.table;
+const { Items } = await dynamodb(fast, "Scan", { TableName });
+const { connectionId, connectedAt: began } = Items.find((item) => item.sessionId?.S === fast.session_id);
+const old = { ":then": { N: String(Number(began.N) + (Date.now() - connectedAt) * SPEED - 111 * 60_000) } };
+await dynamodb(fast, "UpdateItem", { TableName, Key: { connectionId }, UpdateExpression: "SET connectedAt = :then", ExpressionAttributeValues: old });
+await held.page.clock.runFor(30_000);
+const notice = await held.until("the notice", () => socket.received.find(({ type }) => type === "wsfix.reconnect"));
+await held.page.clock.fastForward(notice.afterSeconds * 1000);
+await held.until("a second connection", () => held.sockets[1]?.pongs > 0);
+await held.page.clock.fastForward(30_000);
+await held.until("the first one is closed", () => socket.socket.isClosed());
+assert.equal(new URL(held.sockets[1].socket.url()).searchParams.get("resume"), connectionId.S);
+const [next] = (await dynamodb(fast, "Scan", { TableName })).Items.filter((item) => item.sessionId?.S === fast.session_id);
+assert.equal(next.resumedFrom?.S, connectionId.S, JSON.stringify(next));
+assert.ok(!held.console.some((line) => line.includes("Disconnected")), held.console.join("\n"));
+ok("the handler's notice", `after ${notice.afterSeconds} s a new connection, which goes on from the old one`);
 await held.page.context().close();
 await fast.program.kill();
 
