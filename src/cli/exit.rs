@@ -11,7 +11,7 @@ pub enum Exit {
     Failed = 1,
     /// Wrong usage or config; nothing was called.
     Usage = 2,
-    /// `plan`: changes wait. `dev --once`, `verify`, `doctor`: a check failed.
+    /// `plan`: changes wait. `dev --once`, `verify`, `doctor`, `contract`: a check failed.
     Changes = 3,
     /// Somebody pressed Ctrl-C.
     Interrupted = 130,

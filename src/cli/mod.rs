@@ -3,12 +3,17 @@
 mod build;
 mod checklist;
 mod completions;
+mod contract;
 mod dev;
 mod doctor;
+mod env;
 mod error;
 mod exit;
+mod file;
 mod flags;
 mod hints;
+mod init;
+mod logs;
 mod markdown;
 mod plan;
 mod preflight;
@@ -51,16 +56,20 @@ pub struct Args {
 
 #[derive(Subcommand)]
 enum Command {
+    Init(Box<init::InitArgs>),
     Provision(Box<provision::ProvisionArgs>),
     Plan(Box<plan::PlanArgs>),
     Status(Box<status::StatusArgs>),
     Stacks(stacks::StacksArgs),
     Teardown(teardown::TeardownArgs),
+    Logs(Box<logs::LogsArgs>),
+    Env(env::EnvArgs),
     Roles(roles::RolesArgs),
     Build(build::BuildArgs),
     Verify(Box<verify::VerifyArgs>),
     Doctor(Box<doctor::DoctorArgs>),
     Template(Box<template::TemplateArgs>),
+    Contract(contract::ContractArgs),
     Dev(Box<dev::DevArgs>),
     Completions(completions::CompletionsArgs),
 }
@@ -87,16 +96,20 @@ pub fn run(args: Args, ui: &Ui) -> Result<Exit, Error> {
         return Err(Error::usage("only `plan` is written as Markdown", "`--output text` or `--output json`"));
     }
     match command {
+        Command::Init(args) => init::run(&args, &global, ui),
         Command::Provision(args) => provision::run(&args, &global, ui),
         Command::Plan(args) => plan::run(&args, &global, ui),
         Command::Status(args) => status::run(&args, &global, ui),
         Command::Stacks(args) => stacks::run(&args, &global, ui),
         Command::Teardown(args) => teardown::run(&args, &global, ui),
+        Command::Logs(args) => logs::run(&args, &global, ui),
+        Command::Env(args) => env::run(&args, &global, ui),
         Command::Roles(args) => roles::run(&args, &global, ui),
         Command::Build(args) => build::run(&args, &global, ui),
         Command::Verify(args) => verify::run(&args, &global, ui),
         Command::Doctor(args) => doctor::run(&args, ui),
         Command::Template(args) => template::run(&args, &global, ui),
+        Command::Contract(args) => contract::run(&args, ui),
         Command::Dev(args) => dev::run(&args, &global, ui),
         Command::Completions(args) => completions::run(&args, ui),
     }
@@ -105,16 +118,20 @@ pub fn run(args: Args, ui: &Ui) -> Result<Exit, Error> {
 impl Command {
     fn name(&self) -> &'static str {
         match self {
+            Self::Init(_) => "init",
             Self::Provision(_) => "provision",
             Self::Plan(_) => "plan",
             Self::Status(_) => "status",
             Self::Stacks(_) => "stacks",
             Self::Teardown(_) => "teardown",
+            Self::Logs(_) => "logs",
+            Self::Env(_) => "env",
             Self::Roles(_) => "roles",
             Self::Build(_) => "build",
             Self::Verify(_) => "verify",
             Self::Doctor(_) => "doctor",
             Self::Template(_) => "template",
+            Self::Contract(_) => "contract",
             Self::Dev(_) => "dev",
             Self::Completions(_) => "completions",
         }

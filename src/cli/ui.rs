@@ -128,6 +128,16 @@ impl Ui {
         self.interactive
     }
 
+    /// Whether standard output is for programs.
+    pub(crate) fn is_json(&self) -> bool {
+        self.output == Output::Json
+    }
+
+    /// Whether a person reads standard output in a terminal.
+    pub(crate) fn on_screen(&self) -> bool {
+        self.screen
+    }
+
     /// Whether more is wanted than the usual.
     pub(crate) fn verbose(&self) -> bool {
         self.verbose
@@ -213,6 +223,16 @@ impl Ui {
             dialoguer::Select::new().with_prompt(question).items(items).default(0).interact_on_opt(&dialoguer::console::Term::stderr());
         // Esc, `q` and Ctrl-C: nothing is chosen.
         chosen.ok().flatten().map(Some).ok_or(Error::Unchosen)
+    }
+
+    /// Lets a person type an answer, or take the proposal by Enter; an empty answer is one.
+    pub(crate) fn input(&self, question: &str, proposal: &str) -> Result<String, Error> {
+        let mut prompt = dialoguer::Input::<String>::new().with_prompt(question).allow_empty(true);
+        if !proposal.is_empty() {
+            prompt = prompt.default(proposal.to_owned());
+        }
+        let answer = prompt.interact_text_on(&dialoguer::console::Term::stderr());
+        answer.map(|text| text.trim().to_owned()).map_err(|_| Error::Unchosen)
     }
 
     /// Says why the command did not end well.

@@ -7,10 +7,11 @@ use http::{Request, StatusCode};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 
 use super::error::Refusal;
-use super::https;
+
 use crate::config::variables::Variable;
 use crate::config::{Config, PublicKeys};
 use crate::contract::env;
+use crate::https;
 use crate::jose;
 use crate::secret::Secret;
 

@@ -14,11 +14,11 @@ use serde_json::Value;
 
 use super::answer::refused;
 use super::error::{AwsError, Cause};
-use super::https::{Client, client};
 use super::observed::Observed;
 use super::outputs::management_url;
 use super::plan::ApiCall;
 use super::resource::Context;
+use crate::https::{Client, client};
 
 const POST_TO_CONNECTION: ApiCall = ApiCall { name: "PostToConnection", iam: "execute-api:ManageConnections" };
 

@@ -20,7 +20,6 @@ pub(crate) mod fill;
 mod former;
 mod gateway_account;
 pub mod health;
-mod https;
 mod issuer;
 pub mod log_lines;
 mod logging;
@@ -60,9 +59,10 @@ pub use error::Error;
 use error::{AwsError, Cause, Refusal};
 pub use export::export;
 use health::Condition;
+use log_lines::Silence;
 use look::look;
-use observed::Observed;
 pub use observed::Place;
+use observed::{Found, Observed};
 pub use outputs::{Outputs, Status};
 use permissions::Scope;
 pub use plan::Plan;
@@ -71,7 +71,7 @@ pub use preflight::Preflight;
 use preflight::{Asked, guard};
 use progress::{Event, Reporter};
 use request::Request;
-use resource::{Context, Kind, RESOURCES, label};
+use resource::{Context, Kind, RESOURCES, Verdict, label};
 use resources::{account, log_group, role};
 use rivals::{Rivals, settle};
 pub use roles::Survey;
@@ -284,13 +284,44 @@ pub struct Inspection {
 /// # Errors
 /// When the account cannot be read at all.
 pub async fn inspect(run: &Run<'_>) -> Result<Inspection, Error> {
+    let cx = with_own_role(run).await?;
+    let seen = look(&cx, KEPT).await?;
+    Ok(Inspection { conditions: health::conditions(&cx.want, &seen), outputs: outputs::outputs(&cx.want, &seen) })
+}
+
+/// The URL that browsers connect to; `None` where the stack has no API. Changes nothing.
+///
+/// # Errors
+/// When the APIs cannot be read.
+pub async fn websocket_url(run: &Run<'_>) -> Result<Option<String>, Error> {
+    let cx = context(run, Desired::partly(run.config)).await?;
+    let seen = look(&cx, |kind| [Kind::Account, Kind::Api].contains(&kind)).await?;
+    if let Found::Unknown(why) = &seen.api {
+        let verdict = Verdict::unread(Kind::Api, &cx.want.api.name, why);
+        return Err(Error::Refused(Plan { steps: verdict.steps, ..Plan::default() }.refusals()));
+    }
+    Ok(seen.api().map(|api| outputs::websocket_url(&cx.want, &seen, &api.id)))
+}
+
+/// Why no line of the function can be read. The role that is judged is the function's own. Changes nothing.
+///
+/// # Errors
+/// When the account cannot be read at all.
+pub async fn log_silence(run: &Run<'_>) -> Result<Silence, Error> {
+    let cx = with_own_role(run).await?;
+    let kinds = [Kind::Account, Kind::Role, Kind::Judgement, Kind::Api, Kind::Function, Kind::LogGroup];
+    let seen = look(&cx, |kind| kinds.contains(&kind)).await?;
+    Ok(log_lines::silence(&cx, &seen).await?)
+}
+
+/// A context in which the role that the function has is the one that is wanted.
+async fn with_own_role<'a>(run: &Run<'a>) -> Result<Context<'a>, Error> {
     let mut cx = context(run, Desired::partly(run.config)).await?;
     let function = look(&cx, |kind| [Kind::Account, Kind::Function].contains(&kind)).await?;
     if let Some(role) = function.function_role(&cx.want) {
         cx.want.role = Some(role.to_owned());
     }
-    let seen = look(&cx, KEPT).await?;
-    Ok(Inspection { conditions: health::conditions(&cx.want, &seen), outputs: outputs::outputs(&cx.want, &seen) })
+    Ok(cx)
 }
 
 /// Every stack of the account in this Region that has an API. Changes nothing.

@@ -1,7 +1,8 @@
-//! Speaks WebSocket to any URL: steps with evidence.
+//! Speaks WebSocket to any URL, and HTTP to any backend: steps with evidence.
 //!
 //! Browsers hide why a handshake was refused; this client keeps the status, the body, the close code and the times.
 
+pub mod backend;
 pub mod causes;
 pub mod check;
 pub mod checks;

@@ -136,6 +136,7 @@ pub(crate) fn judge_signatures(url: &str, kind: &str) -> Value {
     assert_eq!(twice.status_at(url), 200, "one tag of two fits");
     assert_eq!(held.status_at(url), 401, "the same with the other tag left out");
 
+    crate::contract::passes(url, KEY);
     let mut stranger = Function::start(WRONG_KEY, url);
     let refused = stranger.message(&json!({ "type": "ping" }));
     assert_eq!((stranger.last_status(), &refused["code"]), (401, &json!("backend_error")), "{refused}");

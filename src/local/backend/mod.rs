@@ -18,6 +18,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::Response;
+use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, StatusCode};
 use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
@@ -193,6 +194,8 @@ async fn answer(State(state): State<Arc<Shared>>, request: Request) -> Response 
     let signed = match &state.verifier {
         Some(verifier) => {
             let id = header(backend::REQUEST_ID).unwrap_or_default();
+            // As it was sent: a query that somebody added is not what was signed.
+            let path = parts.uri.path_and_query().map_or(path, PathAndQuery::as_str);
             let request = signature::Request { id, method: parts.method.as_str(), path, body: &body };
             match verifier.check(header(backend::SIGNATURE), &request, seconds) {
                 Ok(signed) => Some((verifier, signed)),

@@ -26,6 +26,7 @@ fn operate(scope: Scope<'_>) -> Vec<Need> {
     let table = scope.place.table(&scope.want.table);
     let index = format!("{table}/index/{SESSION_INDEX}");
     let row = |group, action, calls| Row::new(group, Phase::Operate, action, calls);
+    let logs = |action, calls| row(Group::ReadLogs, action, calls).on_all(scope.log_group(&scope.want.log_group()));
     vec![
         row(Group::Connections, "dynamodb:Scan", &["Scan"])
             .on(table)
@@ -36,9 +37,10 @@ fn operate(scope: Scope<'_>) -> Vec<Need> {
         row(Group::Connections, "dynamodb:Query", &["Query"])
             .on(index)
             .optional("finds the connection that `verify` opens", "whether a connection is stored and forgotten is not known"),
-        row(Group::ReadLogs, "logs:FilterLogEvents", &["FilterLogEvents"])
-            .on_all(scope.log_group(&scope.want.log_group()))
+        logs("logs:FilterLogEvents", &["FilterLogEvents"])
             .optional("reads what the function logged", "what the function logged is not known"),
+        logs("logs:DescribeLogStreams", &["DescribeLogStreams"])
+            .optional("tells a function that was never invoked from one that is quiet", "why there are no lines is not told apart"),
     ]
 }
 

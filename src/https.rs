@@ -1,4 +1,4 @@
-//! An HTTPS client for what no SDK client speaks to: an issuer's keys, and `@connections`.
+//! An HTTPS client for what no SDK client speaks to: an issuer's keys, `@connections`, a backend.
 
 use std::sync::Arc;
 
