@@ -17,7 +17,7 @@ use super::runtime::block_on;
 use super::style::{Paint, count, duration, printable, seconds};
 use super::ui::Ui;
 
-/// Tests any backend against what the handler expects of it: messages, disconnects, signatures.
+/// Tests any backend against what the handler expects of it.
 #[derive(clap::Args)]
 #[command(after_help = "It sends some 40 requests as the handler would, for a connection of its own, among them the command
 `echo wsfix`; so ask a backend that may be played with. The key is read from WSFIX_SIGNING_KEY where no flag names another place.

@@ -20,7 +20,7 @@ use super::settings;
 use super::style::printable;
 use super::ui::Ui;
 
-/// Prints the front end's variable with the WebSocket URL, or writes it into a dotenv file.
+/// Prints the front end's variable with the URL, or writes it into a dotenv file.
 #[derive(clap::Args)]
 #[command(
     after_help = "With --write only the value of that one variable changes, or a line is added; the old file is kept beside it as FILE.bak.
