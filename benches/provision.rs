@@ -124,7 +124,7 @@ fn chains(report: &mut Report) {
     let fresh = Run::of(&sandbox, provision);
     let again = Run::of(&sandbox, provision);
     let gone = Run::of(&sandbox, |sandbox| drop(sandbox.teardown()));
-    report.run("provision", &fresh, Some(7.0), Some(0.4));
+    report.run("provision", &fresh, Some(8.0), Some(0.4));
     report.run("provision, nothing to do", &again, Some(3.0), None);
     report.row("provision, nothing to do: mutating calls", count(again.mutating()), "", Some(0.0));
     report.run("teardown", &gone, Some(10.0), None);

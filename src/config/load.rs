@@ -234,7 +234,7 @@ fn connection(reader: &mut Reader<'_>) -> Connection {
     let endpoint_url = url(reader, "endpoint_url", urls::endpoint).map(|found| found.value);
     // The SDK reads AWS_PROFILE by itself, and weighs it as every AWS tool does; a profile that a flag or the file names is meant.
     let profile = profile.filter(|found| !matches!(found.spot, Spot::Variable(_))).map(|found| found.value);
-    Connection { region: region.map(|found| found.value), profile, endpoint_url, keys: None, pace: Pace::default() }
+    Connection { region: region.map(|found| found.value), profile, endpoint_url, keys: None, pace: Pace::default(), gateway_rate: None }
 }
 
 pub(super) fn url(reader: &mut Reader<'_>, path: &str, check: fn(&str) -> Result<String, (&'static str, String)>) -> Option<Found<String>> {

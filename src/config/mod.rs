@@ -92,6 +92,8 @@ pub struct Connection {
     pub keys: Option<Keys>,
     /// How long calls may take, and how soon they are repeated.
     pub pace: Pace,
+    /// Control-plane calls that API Gateway takes, a second and at once. `None`: AWS's quota; for an endpoint of plain HTTP, any number.
+    pub gateway_rate: Option<Throttle>,
 }
 
 /// How long AWS is waited for. No setting: these fit AWS, and a test on this machine need not wait as long.
@@ -110,6 +112,10 @@ impl Default for Pace {
         Self { answer: Duration::from_secs(30), upload: Duration::from_secs(300), pause: Duration::from_secs(1) }
     }
 }
+
+/// A little under what API Gateway takes for the whole account, 10 control-plane calls a second and 40 at once ("API Gateway quotas and
+/// important notes"): calls bunch up on their way, and the console of somebody who watches calls too.
+pub const GATEWAY_RATE: Throttle = Throttle { rate: 9, burst: 36 };
 
 /// An access key with its secret.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -59,6 +59,8 @@ pub enum Quirk {
     LogGroupReturns,
     /// A statement of AddPermission is lost to another call at the same time.
     PermissionLost,
+    /// Lambda cannot assume a role yet that was made a moment ago: CreateFunction, or UpdateFunctionConfiguration with a role.
+    RoleNotAssumable,
 }
 
 /// The planned faults, how often each operation was called, and when calls go on.
@@ -79,6 +81,11 @@ struct State {
 }
 
 impl Faults {
+    /// With these planned.
+    pub(crate) fn with(quirks: Vec<Quirk>) -> Self {
+        Self { state: Mutex::new(State { quirks, ..State::default() }) }
+    }
+
     /// Plans one more.
     pub fn plan(&self, fault: Fault) {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner).planned.push(fault);

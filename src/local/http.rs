@@ -139,6 +139,9 @@ async fn go_wrong(world: &Arc<World>, call: &Call, Fault { moment, kind, .. }: F
 }
 
 async fn dispatch(world: &Arc<World>, call: &Call) -> Outcome {
+    if let Some(quotas) = &world.quotas {
+        quotas.take(call.service, &call.operation, world.clock.now_ms())?;
+    }
     match call.service {
         Service::Sts => services::sts::answer(world, call).await,
         Service::Iam => services::iam::answer(world, call).await,

@@ -7,6 +7,7 @@
 pub mod account;
 pub(crate) mod authorize;
 pub mod backend;
+pub(crate) mod bucket;
 pub mod calls;
 pub mod clock;
 pub(crate) mod connections;
@@ -17,11 +18,14 @@ pub(crate) mod http;
 pub(crate) mod identity;
 pub(crate) mod ids;
 pub(crate) mod json;
+pub(crate) mod late;
+pub mod modes;
 pub(crate) mod operations;
 pub mod page;
 pub(crate) mod params;
 pub(crate) mod patience;
 pub(crate) mod protocol;
+pub(crate) mod quotas;
 pub(crate) mod routing;
 pub(crate) mod services;
 pub(crate) mod signature;
@@ -45,7 +49,7 @@ use tokio::sync::oneshot;
 use account::Account;
 use calls::Calls;
 use clock::Clock;
-use faults::Faults;
+use faults::{Faults, Quirk};
 use world::World;
 
 /// The Region of a cloud that nobody told another.
@@ -67,12 +71,16 @@ pub struct Options {
     pub speed: f64,
     /// AWS's delays between an answer and its effect.
     pub delays: Delays,
+    /// Whether AWS's quotas of control-plane calls hold.
+    pub quotas: bool,
+    /// What AWS does now and then, planned from the start.
+    pub quirks: Vec<Quirk>,
     /// Told every line that is written to CloudWatch Logs.
     pub on_log: Option<OnLog>,
 }
 
 impl Default for Options {
-    /// Any free port, the built-in account, real time and no delays.
+    /// Any free port, the built-in account, real time, no delays and no quotas of calls.
     fn default() -> Self {
         Self {
             port: 0,
@@ -80,20 +88,22 @@ impl Default for Options {
             region: DEFAULT_REGION.to_owned(),
             speed: 1.0,
             delays: Delays::default(),
+            quotas: false,
+            quirks: Vec::new(),
             on_log: None,
         }
     }
 }
 
-/// Delays that AWS has between an answer and its effect. All zero by default, so that tests are quick; they are not scaled by `speed`.
+/// Delays that AWS has between an answer and its effect, on the cloud's clock. All zero by default, so that tests are quick.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Delays {
     /// Added to every call.
     pub call: Duration,
     /// From CreateTable to ACTIVE.
     pub table: Duration,
-    /// From CreateTable until reads see the table at all.
-    pub describe: Duration,
+    /// From a change of a table, of a function or of the list of APIs until reads see it.
+    pub read: Duration,
     /// From UpdateTable with a new index until the index is filled, in addition to `table`.
     pub backfill: Duration,
     /// From a write to a table until its indexes see it.
@@ -104,6 +114,16 @@ pub struct Delays {
     pub deployment: Duration,
     /// From DeleteTable or DeleteFunction to gone.
     pub deletion: Duration,
+}
+
+impl Delays {
+    /// In real time.
+    fn real(self, clock: &Clock) -> Self {
+        let Self { call, table, read, backfill, index, function, deployment, deletion } = self;
+        let [call, table, read, backfill, index, function, deployment, deletion] =
+            [call, table, read, backfill, index, function, deployment, deletion].map(|delay| clock.real(delay));
+        Self { call, table, read, backfill, index, function, deployment, deletion }
+    }
 }
 
 /// One line in CloudWatch Logs.

@@ -10,6 +10,7 @@ use super::clock::Clock;
 use super::connections::Connections;
 use super::faults::Faults;
 use super::identity::{Credential, Unidentified};
+use super::quotas::Quotas;
 use super::services::apigatewayv2::Apis;
 use super::services::dynamodb::Tables;
 use super::services::lambda::Functions;
@@ -26,7 +27,10 @@ pub(crate) struct World {
     pub endpoint: String,
     pub port: u16,
     pub clock: Clock,
+    /// In real time.
     pub delays: Delays,
+    /// `None`: calls are not counted.
+    pub quotas: Option<Quotas>,
     pub calls: Calls,
     pub faults: Faults,
     pub on_log: Option<OnLog>,
@@ -52,15 +56,17 @@ pub(crate) struct SessionCredentials {
 impl World {
     /// An empty cloud for this account, to be served on this port of 127.0.0.1.
     pub(crate) fn new(options: &Options, port: u16) -> Self {
+        let clock = Clock::new(options.speed);
         Self {
             account: options.account.clone(),
             region: options.region.clone(),
             endpoint: format!("http://127.0.0.1:{port}"),
             port,
-            clock: Clock::new(options.speed),
-            delays: options.delays,
+            clock,
+            delays: options.delays.real(&clock),
+            quotas: options.quotas.then(Quotas::default),
             calls: Calls::default(),
-            faults: Faults::default(),
+            faults: Faults::with(options.quirks.clone()),
             on_log: options.on_log.clone(),
             functions: Functions::default(),
             apis: Apis::new(options.account.log_role.clone()),

@@ -15,7 +15,8 @@ use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Connector, proxy::ProxyConfig};
 
 use super::error::Refusal;
-use crate::config::{Connection, Pace};
+use super::turns;
+use crate::config::{Connection, GATEWAY_RATE, Pace};
 
 /// A client for each service, one Region and one endpoint for all.
 pub(crate) struct Clients {
@@ -48,11 +49,27 @@ impl Clients {
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
             logs: aws_sdk_cloudwatchlogs::Client::new(&config),
             lambda: aws_sdk_lambda::Client::new(&config),
-            api: aws_sdk_apigatewayv2::Client::new(&config),
+            api: gateway(&config, connection),
             credentials: config.credentials_provider(),
             pace: connection.pace,
         })
     }
+}
+
+/// API Gateway's client, which keeps to the quota of AWS; a server behind plain HTTP is no AWS, and has none.
+fn gateway(config: &SdkConfig, connection: &Connection) -> aws_sdk_apigatewayv2::Client {
+    let builder = aws_sdk_apigatewayv2::config::Builder::from(config);
+    let throttle = connection.gateway_rate.or((!is_plain(connection)).then_some(GATEWAY_RATE));
+    let builder = match (throttle, config.http_client()) {
+        (Some(throttle), Some(client)) => builder.http_client(turns::in_turn(client, throttle)),
+        _ => builder,
+    };
+    aws_sdk_apigatewayv2::Client::from_conf(builder.build())
+}
+
+/// Whether calls travel as plain text, to a server of somebody's own.
+fn is_plain(connection: &Connection) -> bool {
+    connection.endpoint_url.as_ref().is_some_and(|url| url.starts_with("http://"))
 }
 
 async fn sdk_config(connection: &Connection) -> SdkConfig {
@@ -103,9 +120,8 @@ impl Clients {
 /// HTTPS through the proxy of the environment; an endpoint of one's own is called directly.
 fn http_client(connection: &Connection) -> SharedHttpClient {
     let own_endpoint = connection.endpoint_url.is_some();
-    let plain = connection.endpoint_url.as_ref().is_some_and(|url| url.starts_with("http://"));
     // Nothing is encrypted then, credentials included: the system's certificates need not be read.
-    if plain && connection.keys.is_some() {
+    if is_plain(connection) && connection.keys.is_some() {
         return aws_smithy_http_client::Builder::new().build_http();
     }
     aws_smithy_http_client::Builder::new().build_with_connector_fn(move |settings, components| {

@@ -40,6 +40,7 @@ mod rivals;
 pub mod roles;
 mod simulate;
 pub mod stacks;
+mod turns;
 mod wait;
 pub mod witness;
 

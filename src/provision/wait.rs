@@ -1,4 +1,4 @@
-//! `until()`: the only loop that polls, and the only one that sleeps.
+//! `until()`: the only loop that polls.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};

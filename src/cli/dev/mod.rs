@@ -8,11 +8,13 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use clap::builder::{PossibleValue, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::error::ErrorKind;
 use serde_json::json;
 
 use crate::local::LogLine;
 use crate::local::account::built_in;
+use crate::local::modes::{self, Mode};
 use crate::secret::Secret;
 
 use super::checklist::Checklist;
@@ -38,6 +40,7 @@ Examples:
   wsfix dev --backend-url http://127.0.0.1:3000 --route resize
   wsfix dev --existing-role websocket-handler-role --port 0
   wsfix dev --once --account assumed-role
+  wsfix dev --once --like-aws --speed 10
 ")]
 pub(crate) struct DevArgs {
     /// Goes through a tour with a WebSocket client, prints a checklist, and ends: 0 all passed, 3 a check failed
@@ -56,6 +59,10 @@ pub(crate) struct DevArgs {
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = speed)]
     speed: f64,
 
+    /// Takes as long as AWS, reads as late as AWS, counts calls as AWS does; all of it, or these modes, with commas between them
+    #[arg(long, value_name = "MODE", num_args = 0..=1, value_delimiter = ',', value_parser = ModeName, hide_possible_values = true, long_help = about_modes())]
+    like_aws: Option<Vec<&'static Mode>>,
+
     /// Lets the built-in backend run commands in a real shell, as you
     #[arg(long, conflicts_with = "backend_url")]
     allow_commands: bool,
@@ -66,6 +73,43 @@ pub(crate) struct DevArgs {
 
 fn about_accounts() -> String {
     format!("Who exists in the local account, and what they may do: a YAML file, or one that comes with wsfix ({})", built_in::names())
+}
+
+fn about_modes() -> String {
+    let lines = modes::ALL.iter().map(|mode| format!("\n  {:18}  {}", mode.name, mode.about));
+    format!(
+        "Takes as long as AWS, reads as late as AWS, counts calls as AWS does; all of it, or these modes, with commas between them:\n{}",
+        lines.collect::<String>()
+    )
+}
+
+impl DevArgs {
+    /// The modes that are asked for; the flag alone means all.
+    fn modes(&self) -> Vec<&'static Mode> {
+        match self.like_aws.as_deref() {
+            None => Vec::new(),
+            Some([]) => modes::ALL.iter().collect(),
+            Some(named) => named.to_vec(),
+        }
+    }
+}
+
+/// Takes the names of modes, and offers them to shells that complete.
+#[derive(Clone)]
+struct ModeName;
+
+impl TypedValueParser for ModeName {
+    type Value = &'static Mode;
+
+    fn parse_ref(&self, command: &clap::Command, arg: Option<&clap::Arg>, value: &OsStr) -> Result<&'static Mode, clap::Error> {
+        let names = PossibleValuesParser::new(modes::ALL.iter().map(|mode| mode.name));
+        let name = names.parse_ref(command, arg, value)?;
+        modes::find(&name).ok_or_else(|| clap::Error::new(ErrorKind::InvalidValue).with_cmd(command))
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(modes::ALL.iter().map(|mode| PossibleValue::new(mode.name).help(mode.about))))
+    }
 }
 
 /// Takes any text, and offers the names of the accounts that come with the tool to shells that complete.

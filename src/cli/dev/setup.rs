@@ -17,9 +17,10 @@ use crate::cli::settings::tell;
 use crate::cli::style;
 use crate::cli::token::{now, random, signed};
 use crate::cli::ui::Ui;
-use crate::config::{self, Config, Keys, Purpose, Sources};
+use crate::config::{self, Config, GATEWAY_RATE, Keys, Purpose, Sources, Throttle};
 use crate::local::account::{Account, built_in};
 use crate::local::backend::{self, Backend};
+use crate::local::modes::Mode;
 use crate::local::{self, Cloud, LogLine, StartError, page};
 use crate::provision::progress::{Event, Reporter};
 use crate::provision::{self, Consent, Outputs, Provisioned, Run, Stop};
@@ -47,6 +48,7 @@ pub(super) struct Setup {
     keys: Keys,
     port: u16,
     speed: f64,
+    modes: Vec<&'static Mode>,
     /// No backend of the person's own.
     demo: bool,
     allow_commands: bool,
@@ -102,8 +104,15 @@ impl Setup {
             config.api.routes.push("sendMessage".to_owned());
         }
         let port = args.port.unwrap_or(if args.once { 0 } else { PORT });
-        Ok(Self { config, account, keys, port, speed: args.speed, demo, allow_commands: args.allow_commands })
+        let modes = args.modes();
+        Ok(Self { config, account, keys, port, speed: args.speed, modes, demo, allow_commands: args.allow_commands })
     }
+}
+
+/// A limit as it is on a clock that runs `speed` times as fast.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive number, and one that is too large is the largest")]
+fn faster(Throttle { rate, burst }: Throttle, speed: f64) -> Throttle {
+    Throttle { rate: (f64::from(rate) * speed).max(1.0) as u32, burst }
 }
 
 /// What runs.
@@ -123,13 +132,16 @@ pub(super) struct Session {
 impl Session {
     /// Starts the cloud and the backend, and provisions. What happens is told to `ui`, and to `list` as checks.
     pub(super) async fn start(setup: Setup, ui: &Ui, list: Option<&Checklist<'_>>) -> Result<Self, Error> {
-        let Setup { mut config, account, keys, port, speed, demo, allow_commands } = setup;
+        let Setup { mut config, account, keys, port, speed, modes, demo, allow_commands } = setup;
         let (sender, lines) = unbounded_channel();
         let on_log: local::OnLog = Arc::new(move |line: &LogLine| {
             let _ = sender.send(line.clone());
         });
         let region = config.connection.region.clone().unwrap_or_else(|| local::DEFAULT_REGION.to_owned());
-        let options = local::Options { port, account, region: region.clone(), speed, on_log: Some(on_log), ..local::Options::default() };
+        let mut options =
+            local::Options { port, account, region: region.clone(), speed, on_log: Some(on_log), ..local::Options::default() };
+        modes.iter().for_each(|mode| mode.switch_on(&mut options));
+        let gateway_rate = options.quotas.then(|| faster(GATEWAY_RATE, speed));
         let cloud = Cloud::start(options).map_err(|error| not_started(&error))?;
         let connection = config::Connection {
             region: Some(region),
@@ -137,6 +149,7 @@ impl Session {
             endpoint_url: Some(cloud.endpoint().to_owned()),
             keys: Some(keys.clone()),
             pace: config.connection.pace,
+            gateway_rate,
         };
         config.connection = connection;
         let demo = if demo {

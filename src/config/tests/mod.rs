@@ -93,7 +93,7 @@ fn nothing_but_the_needed_gives_the_defaults() {
     assert_eq!(
         format!("{config:?}"),
         "Config { connection: Connection { region: None, profile: None, endpoint_url: None, keys: None, pace: Pace { answer: 30s, \
-         upload: 300s, pause: 1s } }, stack: \"terminal\", existing_role: None, table: \"WebSocketConnections\", function: Function { name: \"websocket-handler\", architecture: X86_64, memory_mb: 256, \
+         upload: 300s, pause: 1s }, gateway_rate: None }, stack: \"terminal\", existing_role: None, table: \"WebSocketConnections\", function: Function { name: \"websocket-handler\", architecture: X86_64, memory_mb: 256, \
          timeout_seconds: 28, handler: None, environment: {} }, api: Api { name: \"TerminalWebSocketAPI\", \
          route_selection_expression: \"$request.body.action\", routes: [], stage: \"prod\", connect_throttle: Throttle { rate: 50, \
          burst: 100 }, message_throttle: Throttle { rate: 500, burst: 1000 } }, log_retention_days: 14, access_logs: Auto, reply: Auto, backend_url: \

@@ -89,7 +89,7 @@ impl Live {
 /// How often a statement is added that another call at the same time undid (Lambda, AddPermission).
 const LOSSES: usize = 3;
 /// How long a policy may lag behind.
-const LAG_SECONDS: u64 = 1;
+const LAG_SECONDS: u64 = 3;
 
 fn sid(seen: &Observed) -> String {
     format!("{SID}{}", seen.api_id())

@@ -21,6 +21,9 @@ const CREATE_ROUTE: ApiCall = ApiCall { name: "CreateRoute", iam: "apigateway:PO
 const UPDATE_ROUTE: ApiCall = ApiCall { name: "UpdateRoute", iam: "apigateway:PATCH" };
 const DELETE_ROUTE: ApiCall = ApiCall { name: "DeleteRoute", iam: "apigateway:DELETE" };
 
+/// Routes that an API can have ("API Gateway quotas and important notes").
+const MOST: usize = 300;
+
 /// What wsfix manages about a route; anything else is left as found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Spec {
@@ -112,6 +115,9 @@ impl Resource for Routes {
         }
         let none = Live::new();
         let live = seen.routes.present().unwrap_or(&none);
+        if let Some(refused) = too_many(want, seen, live) {
+            return refused;
+        }
         let mut verdict = Verdict::default();
         for key in want.routes() {
             let one = match live.get(key) {
@@ -177,6 +183,15 @@ impl Resource for Routes {
         };
         want.routes().map(status).collect()
     }
+}
+
+/// More routes than an API can have are told before the first of them is made.
+fn too_many(want: &Desired, seen: &Observed, live: &Live) -> Option<Verdict> {
+    let left = live.keys().filter(|key| seen.in_adopted_api() && !want.routes().any(|wanted| wanted == key.as_str())).count();
+    let all = want.routes().count() + left;
+    let reason = format!("{all} routes are wanted, and an API has at most {MOST} (quota of API Gateway)");
+    let remedy = "name fewer in `api.routes`: what no route names goes to `$default`, and the backend sees its `action` all the same";
+    (all > MOST).then(|| Verdict::refuse(Kind::Route, "(all)", &reason, remedy))
 }
 
 /// The route as a person knows it.

@@ -1,5 +1,7 @@
 //! What a run does when something goes wrong: the tables of docs/reliability.md, one file for each.
 
+mod asynchronous;
+mod fidelity;
 mod picture;
 mod races;
 mod scene;

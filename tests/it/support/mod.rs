@@ -33,6 +33,16 @@ impl Heard {
     }
 }
 
+impl Heard {
+    /// What was waited for, as `table WebSocketConnections: CREATING`.
+    pub(crate) fn waits(&self) -> Vec<String> {
+        let wait = |event: &Event| {
+            if let Event::Waiting { resource, state } = event { Some(format!("{resource}: {state}")) } else { None }
+        };
+        self.0.borrow().iter().filter_map(wait).collect()
+    }
+}
+
 impl Reporter for Heard {
     fn event(&self, event: Event) {
         self.0.borrow_mut().push(event);
@@ -182,6 +192,7 @@ fn config(cloud: &Cloud, handler: PathBuf) -> Config {
             endpoint_url: Some(cloud.endpoint().to_owned()),
             keys: Some(keys()),
             pace: Pace::default(),
+            gateway_rate: None,
         },
         stack: "terminal".to_owned(),
         existing_role: Some(GOOD_ROLE.to_owned()),

@@ -91,11 +91,13 @@ pub(super) fn create(world: &World, call: &Call) -> Outcome {
 }
 
 pub(super) fn list(world: &World, call: &Call) -> Outcome {
-    page(call, &world.apis.lock().apis, |api| &api.api_id)
+    page(call, world.apis.lock().apis.seen(), |api| &api.api_id)
 }
 
 pub(super) fn get(world: &World, id: &str) -> Outcome {
-    with_api(world, id, |api| Ok(Answer::json(200, &json!(api))))
+    let mut state = world.apis.lock();
+    let api = state.apis.seen().iter().find(|api| api.api_id == id).ok_or_else(|| no_such_api(world, id))?;
+    Ok(Answer::json(200, &json!(api)))
 }
 
 pub(super) fn update(world: &World, call: &Call, id: &str) -> Outcome {

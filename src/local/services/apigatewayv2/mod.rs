@@ -29,6 +29,9 @@ pub(crate) use state::{Apis, StageView};
 pub(crate) async fn answer(world: &Arc<World>, call: &Call) -> Outcome {
     let path = call.path.strip_prefix("/v2").unwrap_or(&call.path).trim_end_matches('/');
     authorize(world, call, path)?;
+    if ["CreateApi", "UpdateApi", "DeleteApi", "TagResource", "UntagResource"].contains(&call.operation.as_str()) {
+        world.apis.lock().apis.keep(world.delays.read);
+    }
     let decoded: Vec<String> = path.trim_start_matches('/').split('/').map(request::decode).collect();
     let parts: Vec<&str> = decoded.iter().map(String::as_str).collect();
     match (call.operation.as_str(), parts.as_slice()) {

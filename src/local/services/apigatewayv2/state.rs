@@ -8,6 +8,7 @@ use super::model::{Api, Deployment, Pairs, Snapshot, Stage};
 use super::request::{date, no_such_api};
 use super::settings::{AccessLogSettings, RouteSettings};
 use crate::local::ids;
+use crate::local::late::Late;
 use crate::local::wire::ServiceError;
 use crate::local::world::World;
 
@@ -24,7 +25,7 @@ pub(crate) struct Apis {
 
 #[derive(Default)]
 pub(super) struct State {
-    pub apis: Vec<Api>,
+    pub apis: Late<Vec<Api>>,
 }
 
 /// What the data plane has to know of a stage.

@@ -90,7 +90,6 @@ pub(super) fn create(world: &World, call: &Call) -> Body {
         tags,
         ttl: Ttl::default(),
         policy,
-        visible_at: now + world.delays.describe,
         active_at: now + world.delays.table,
         updated_at: now,
         gone_at: None,
@@ -116,9 +115,8 @@ struct Named {
 pub(super) fn describe(world: &World, call: &Call) -> Body {
     let name = table_name(read::<Named>(call)?.table_name)?;
     allow(world, call, &name, None)?;
-    let tables = world.dynamodb.now();
-    let table = tables.get(&name).filter(|table| Instant::now() >= table.visible_at).ok_or_else(|| table_not_found(&name))?;
-    Ok(json!({"Table": table.describe(world)}))
+    let table = world.dynamodb.seen(|tables| tables.get(&name).map(|table| table.describe(world)));
+    Ok(json!({"Table": table.ok_or_else(|| table_not_found(&name))?}))
 }
 
 pub(super) fn delete(world: &World, call: &Call) -> Body {
@@ -158,8 +156,7 @@ pub(super) fn list(world: &World, call: &Call) -> Body {
         return Err(crate::local::json::invalid("ValidationException", "limit", &limit.to_string(), constraint));
     }
     let after = input.exclusive_start_table_name.unwrap_or_default();
-    let tables = world.dynamodb.now();
-    let mut names: Vec<&String> = tables.keys().filter(|name| **name > after).collect();
+    let mut names: Vec<String> = world.dynamodb.seen(|tables| tables.keys().filter(|name| **name > after).cloned().collect());
     let more = names.len() > limit;
     names.truncate(limit);
     let mut body = json!({"TableNames": names});

@@ -21,6 +21,7 @@ use std::time::Instant;
 use serde_json::Value;
 
 use crate::local::json::need;
+use crate::local::late::Late;
 use crate::local::protocol;
 use crate::local::wire::{Answer, Call, Outcome, Service, ServiceError};
 use crate::local::world::World;
@@ -29,7 +30,7 @@ use table::{Status, Table};
 
 /// All tables, by name.
 #[derive(Default)]
-pub(crate) struct Tables(Mutex<BTreeMap<String, Table>>);
+pub(crate) struct Tables(Mutex<Late<BTreeMap<String, Table>>>);
 
 impl Tables {
     /// The names of all tables.
@@ -38,17 +39,37 @@ impl Tables {
     }
 
     /// The tables as they are now: what was to be gone by now is gone.
-    fn now(&self) -> MutexGuard<'_, BTreeMap<String, Table>> {
+    fn now(&self) -> MutexGuard<'_, Late<BTreeMap<String, Table>>> {
         let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         tables.retain(|_, table| table.gone_at.is_none_or(|gone| now < gone));
         tables.values_mut().for_each(|table| table.settle(now));
         tables
     }
+
+    /// The tables as reads of the control plane see them.
+    fn seen<T>(&self, look: impl FnOnce(&BTreeMap<String, Table>) -> T) -> T {
+        look(self.now().seen())
+    }
 }
+
+/// What changes tables, and not what is in them.
+const CHANGES: [&str; 8] = [
+    "CreateTable",
+    "UpdateTable",
+    "DeleteTable",
+    "UpdateTimeToLive",
+    "TagResource",
+    "UntagResource",
+    "PutResourcePolicy",
+    "DeleteResourcePolicy",
+];
 
 /// Answers an operation of DynamoDB.
 pub(crate) async fn answer(world: &Arc<World>, call: &Call) -> Outcome {
+    if CHANGES.contains(&call.operation.as_str()) {
+        world.dynamodb.now().keep(world.delays.read);
+    }
     let body = match call.operation.as_str() {
         "CreateTable" => control::create(world, call),
         "DescribeTable" => control::describe(world, call),

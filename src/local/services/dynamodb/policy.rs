@@ -1,7 +1,5 @@
 //! The resource policy of a table.
 
-use std::time::Instant;
-
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -16,6 +14,7 @@ use crate::policy::{Choice, Document, Principal};
 const LIMIT: usize = 20 * 1024;
 
 /// A policy, and its revision.
+#[derive(Clone)]
 pub(super) struct ResourcePolicy {
     text: String,
     pub json: Value,
@@ -106,10 +105,11 @@ pub(super) fn get(world: &World, call: &Call) -> Body {
     let arn = input.resource_arn.clone().unwrap_or_default();
     let name = name_in_arn(world, input.resource_arn)?;
     allow(world, call, &name, None)?;
-    let tables = world.dynamodb.now();
-    let table = tables.get(&name).filter(|table| Instant::now() >= table.visible_at).ok_or_else(|| table_not_found(&name))?;
-    let policy = table.policy.as_ref().ok_or_else(|| none(&arn))?;
-    Ok(json!({"Policy": policy.text, "RevisionId": policy.revision}))
+    world.dynamodb.seen(|tables| {
+        let table = tables.get(&name).ok_or_else(|| table_not_found(&name))?;
+        let policy = table.policy.as_ref().ok_or_else(|| none(&arn))?;
+        Ok(json!({"Policy": policy.text, "RevisionId": policy.revision}))
+    })
 }
 
 pub(super) fn delete(world: &World, call: &Call) -> Body {

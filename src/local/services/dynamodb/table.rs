@@ -16,6 +16,7 @@ use crate::local::wire::ServiceError;
 use crate::local::world::World;
 
 /// A table.
+#[derive(Clone)]
 pub(super) struct Table {
     pub name: String,
     /// Of this incarnation: a table that is made again has another.
@@ -30,8 +31,6 @@ pub(super) struct Table {
     pub tags: BTreeMap<String, String>,
     pub ttl: Ttl,
     pub policy: Option<ResourcePolicy>,
-    /// Reads are eventually consistent: until then they do not see the table.
-    pub visible_at: Instant,
     pub active_at: Instant,
     pub updated_at: Instant,
     /// It is being deleted until then.
@@ -40,12 +39,14 @@ pub(super) struct Table {
 }
 
 /// An item, and since when it is there.
+#[derive(Clone)]
 pub(super) struct Stored {
     pub item: Item,
     pub written: Instant,
 }
 
 /// An index.
+#[derive(Clone)]
 pub(super) struct Index {
     pub spec: IndexSpec,
     /// Made with UpdateTable: filled from the items that are there.

@@ -101,10 +101,13 @@ pub(super) fn list(world: &World, call: &Call) -> Body {
     let arn = input.resource_arn.clone().unwrap_or_default();
     let name = name_in_arn(world, input.resource_arn)?;
     allow(world, call, &name, None)?;
-    let tables = world.dynamodb.now();
-    let table = tables.get(&name).filter(|table| table.status() != Status::Creating).ok_or_else(|| not_found(&arn))?;
+    let found = world.dynamodb.seen(|tables| {
+        let table = tables.get(&name).filter(|table| table.status() != Status::Creating);
+        table.map(|table| table.tags.clone())
+    });
+    let tags = found.ok_or_else(|| not_found(&arn))?;
     let after = input.next_token.unwrap_or_default();
-    let mut left = table.tags.iter().filter(|(key, _)| **key > after);
+    let mut left = tags.iter().filter(|(key, _)| **key > after);
     let page: Vec<(&String, &String)> = left.by_ref().take(PAGE).collect();
     let tags: Vec<Value> = page.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect();
     let mut body = json!({"Tags": tags});

@@ -114,7 +114,7 @@ async fn what_create_table_refuses() {
 #[tokio::test]
 async fn a_table_on_its_way_refuses_what_aws_refuses() {
     let slow = Duration::from_millis(300);
-    let world = world(Delays { table: slow, deletion: slow, describe: Duration::from_millis(60), ..Delays::default() });
+    let world = world(Delays { table: slow, deletion: slow, read: Duration::from_millis(60), ..Delays::default() });
     ask(&world, "CreateTable", create()).await.unwrap();
     let unseen = ask(&world, "DescribeTable", named()).await.unwrap_err();
     assert_eq!(unseen, "ResourceNotFoundException: Requested resource not found: Table: Connections not found");
@@ -131,6 +131,7 @@ async fn a_table_on_its_way_refuses_what_aws_refuses() {
     assert_eq!(ask(&world, "DeleteTable", named()).await.unwrap()["TableDescription"]["TableStatus"], "DELETING");
     assert_eq!(ask(&world, "DeleteTable", named()).await.unwrap_err(), format!("{being} deleted: Connections"));
     assert_eq!(ask(&world, "CreateTable", create()).await.unwrap_err(), format!("{being} deleted: Connections"));
+    assert_eq!(ask(&world, "DescribeTable", named()).await.unwrap()["Table"]["TableStatus"], "ACTIVE", "a late read");
     tokio::time::sleep(slow).await;
     assert!(ask(&world, "DescribeTable", named()).await.unwrap_err().starts_with("ResourceNotFoundException"));
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::table::{Status, Table};
+use super::table::Status;
 use super::{Body, allow, busy, table_name, table_not_found, validation};
 use crate::local::json::{need, read};
 use crate::local::wire::{Call, ServiceError};
@@ -77,15 +77,15 @@ pub(super) fn update(world: &World, call: &Call) -> Body {
 pub(super) fn describe(world: &World, call: &Call) -> Body {
     let name = table_name(read::<Input>(call)?.table_name)?;
     allow(world, call, &name, None)?;
-    let tables = world.dynamodb.now();
-    let table: &Table = tables.get(&name).ok_or_else(|| table_not_found(&name))?;
+    let found = world.dynamodb.now().get(&name).map(|table| (table.status(), table.ttl.clone()));
+    let (status, ttl) = found.ok_or_else(|| table_not_found(&name))?;
     let refused = |state: &str| Err(validation(format!("Cannot describe time to live while table is in {state} state")));
-    match table.status() {
+    match status {
         Status::Creating => return refused("CREATING"),
         Status::Deleting => return refused("DELETING"),
         Status::Active | Status::Updating => {}
     }
-    Ok(match &table.ttl.attribute {
+    Ok(match &ttl.attribute {
         Some(attribute) => json!({"TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": attribute}}),
         None => json!({"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}),
     })

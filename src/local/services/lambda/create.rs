@@ -15,6 +15,7 @@ use super::pool::Pool;
 use super::state::{arn_of, name_in};
 use super::triggers::Triggers;
 use super::{read as reading, tags};
+use crate::local::faults::Quirk;
 use crate::local::ids;
 use crate::local::wire::{Answer, Call, Caller, Outcome, ServiceError};
 use crate::local::world::World;
@@ -51,7 +52,7 @@ pub(super) fn check_role(world: &World, caller: &Caller, role: &str) -> Result<(
     if let Err(denied) = world.authorize_with(caller, "iam:PassRole", role, None, &context) {
         return Err(ServiceError::new(403, "AccessDeniedException", denied.message));
     }
-    if world.may_assume(role, "lambda.amazonaws.com") == Some(true) {
+    if world.may_assume(role, "lambda.amazonaws.com") == Some(true) && !world.faults.take_quirk(Quirk::RoleNotAssumable) {
         Ok(())
     } else {
         Err(invalid("The role defined for the function cannot be assumed by Lambda."))

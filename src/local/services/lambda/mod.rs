@@ -36,8 +36,25 @@ pub(crate) use invoke::{Refusal, run};
 pub(crate) use read::{CODE, package};
 pub(crate) use state::{Functions, name_in};
 
+/// What changes functions, and what belongs to them.
+const CHANGES: [&str; 10] = [
+    "CreateFunction",
+    "UpdateFunctionCode",
+    "UpdateFunctionConfiguration",
+    "DeleteFunction",
+    "AddPermission",
+    "RemovePermission",
+    "PutFunctionConcurrency",
+    "DeleteFunctionConcurrency",
+    "TagResource",
+    "UntagResource",
+];
+
 /// Authorises and runs one operation.
 pub(crate) async fn answer(world: &Arc<World>, call: &Call) -> Outcome {
+    if CHANGES.contains(&call.operation.as_str()) {
+        world.functions.lock().keep(world.delays.read);
+    }
     let decode = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
     // The first part is a date: each operation has the one of the day on which it came.
     let parts: Vec<String> = call.path.trim_matches('/').split('/').skip(1).map(decode).collect();

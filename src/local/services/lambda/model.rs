@@ -43,6 +43,7 @@ pub(crate) struct Logging {
 }
 
 /// One function.
+#[derive(Clone)]
 pub(super) struct Function {
     pub name: String,
     pub arn: String,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::error::{conflict, constraint, invalid, not_found, stale};
 use super::input::read;
 use super::read::parameter;
-use super::state::{authorize, name_in, with_function};
+use super::state::{authorize, name_in, see_function, with_function};
 use crate::local::faults::Quirk;
 use crate::local::ids;
 use crate::local::wire::{Answer, Call, Outcome, ServiceError};
@@ -129,7 +129,7 @@ pub(super) fn add(world: &Arc<World>, call: &Call, reference: &str) -> Outcome {
 pub(super) fn get(world: &Arc<World>, call: &Call, reference: &str) -> Outcome {
     let name = name_in(world, reference)?;
     authorize(world, call, "lambda:GetPolicy", &name)?;
-    with_function(world, &name, |function| {
+    see_function(world, &name, |function| {
         // The same code as for a function that is not there.
         let document = function.policy.document().ok_or_else(|| not_found("The resource you requested does not exist."))?;
         Ok(Answer::json(200, &json!({ "Policy": document.to_string(), "RevisionId": function.policy.revision_id })))

@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::code::Unstartable;
 use super::logs::Logs;
@@ -20,6 +21,8 @@ use crate::local::world::{SessionCredentials, World};
 
 /// A longer line is cut: a log event of CloudWatch Logs has this many bytes at most.
 const LONGEST_LINE: usize = 256 * 1024;
+/// So often it is looked how much memory a process has: one that takes it all at once has it for so long.
+const MEMORY_LOOKS: Duration = Duration::from_millis(50);
 /// `ETXTBSY`: another thread forked while the file was being written, and its child has not yet closed it.
 const TEXT_FILE_BUSY: i32 = 26;
 /// `ENOEXEC`
@@ -127,12 +130,18 @@ impl Process {
         self.group.signal(UnixSignal::CONT);
     }
 
-    /// Waits for what it does next. What it said comes before that it ended.
-    pub(super) async fn next(&mut self) -> Happened {
-        tokio::select! {
-            biased;
-            Some(signal) = self.api.signals.recv() => Happened::Said(signal),
-            status = self.child.wait() => Happened::Exited(status.map_or_else(|error| error.to_string(), describe)),
+    /// Waits for what it does next. What it said comes before that it ended; it is killed where it has more memory than the function.
+    pub(super) async fn next(&mut self, megabytes: u64) -> Happened {
+        let mut looks = tokio::time::interval_at(Instant::now() + MEMORY_LOOKS, MEMORY_LOOKS);
+        loop {
+            tokio::select! {
+                biased;
+                Some(signal) = self.api.signals.recv() => return Happened::Said(signal),
+                status = self.child.wait() => return Happened::Exited(status.map_or_else(|error| error.to_string(), describe)),
+                _ = looks.tick() => if self.memory() > megabytes {
+                    self.group.signal(UnixSignal::KILL);
+                },
+            }
         }
     }
 

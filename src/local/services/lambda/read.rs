@@ -9,7 +9,7 @@ use time::macros::format_description;
 
 use super::error::invalid;
 use super::model::Just;
-use super::state::{authorize, name_in, with_function};
+use super::state::{authorize, name_in, see_function};
 use crate::local::wire::{Answer, Call, Outcome};
 use crate::local::world::World;
 
@@ -40,8 +40,8 @@ pub(super) fn list(world: &Arc<World>, call: &Call) -> Outcome {
         Some(_) => return Err(invalid("MaxItems must be between 1 and 10000")),
     };
     let after = parameter(call, "Marker").unwrap_or_default();
-    let functions = world.functions.lock();
-    let mut left = functions.values().filter(|function| function.name > after);
+    let mut functions = world.functions.lock();
+    let mut left = functions.seen().values().filter(|function| function.name > after);
     let page: Vec<_> = left.by_ref().take(size).collect();
     let shown: Vec<_> = page.iter().map(|function| function.configuration(Just::Nothing)).collect();
     let mut body = json!({ "Functions": shown });
@@ -57,7 +57,7 @@ pub(super) fn get(world: &Arc<World>, call: &Call, reference: &str) -> Outcome {
     let name = name_in(world, reference)?;
     authorize(world, call, "lambda:GetFunction", &name)?;
     let tags_denied = authorize(world, call, "lambda:ListTags", &name).err();
-    with_function(world, &name, |function| {
+    see_function(world, &name, |function| {
         let mut body = json!({
             "Configuration": function.configuration(Just::Nothing),
             "Code": {
@@ -80,7 +80,7 @@ pub(super) fn get(world: &Arc<World>, call: &Call, reference: &str) -> Outcome {
 pub(super) fn configuration(world: &Arc<World>, call: &Call, reference: &str) -> Outcome {
     let name = name_in(world, reference)?;
     authorize(world, call, "lambda:GetFunctionConfiguration", &name)?;
-    with_function(world, &name, |function| Ok(Answer::json(200, &function.configuration(Just::Nothing))))
+    see_function(world, &name, |function| Ok(Answer::json(200, &function.configuration(Just::Nothing))))
 }
 
 /// The zip at an address that GetFunction gave; `None` where that is none, or no longer one.

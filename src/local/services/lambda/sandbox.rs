@@ -207,7 +207,7 @@ impl Sandbox {
         self.logs.init_start(&self.settings.runtime);
         let started = Process::start(world, &self.name, &self.settings, &self.logs).await;
         let process = self.process.insert(started.map_err(Failure::NotStarted)?);
-        let failure = match timeout(limit, process.next()).await {
+        let failure = match timeout(limit, process.next(self.settings.memory_size)).await {
             Ok(Happened::Said(Signal::Next(waiting))) => {
                 self.waiting = Some(waiting);
                 process.flush().await;
@@ -238,7 +238,7 @@ impl Sandbox {
         };
         let mut answer = None;
         let (failure, alive) = loop {
-            let signal = match timeout_at(deadline, process.next()).await {
+            let signal = match timeout_at(deadline, process.next(self.settings.memory_size)).await {
                 Ok(Happened::Said(signal)) => signal,
                 Ok(Happened::Exited(how)) => break (Failure::Exited(how), false),
                 Err(_) => break (Failure::TimedOut, false),

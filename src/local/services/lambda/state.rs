@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 
 use super::error::no_function;
 use super::model::Function;
+use crate::local::late::Late;
 use crate::local::wire::{Call, ServiceError};
 use crate::local::world::World;
 use crate::policy::Context;
@@ -17,7 +18,7 @@ const STARTS: usize = 8;
 
 /// All functions.
 pub(crate) struct Functions {
-    state: Mutex<BTreeMap<String, Function>>,
+    state: Mutex<Late<BTreeMap<String, Function>>>,
     pub(super) starts: Arc<Semaphore>,
 }
 
@@ -33,7 +34,7 @@ impl Functions {
         self.lock().keys().cloned().collect()
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Function>> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Late<BTreeMap<String, Function>>> {
         let mut functions = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         functions.retain(|_, function| function.gone_at.is_none_or(|at| at > now));
@@ -80,6 +81,16 @@ pub(super) fn with_function<T>(
 ) -> Result<T, ServiceError> {
     let mut functions = world.functions.lock();
     act(functions.get_mut(name).ok_or_else(|| no_function(&arn_of(world, name)))?)
+}
+
+/// Looks at one function as reads see it.
+pub(super) fn see_function<T>(
+    world: &World,
+    name: &str,
+    look: impl FnOnce(&Function) -> Result<T, ServiceError>,
+) -> Result<T, ServiceError> {
+    let mut functions = world.functions.lock();
+    look(functions.seen().get(name).ok_or_else(|| no_function(&arn_of(world, name)))?)
 }
 
 /// Authorises an action on one function, with its tags in the context of conditions.

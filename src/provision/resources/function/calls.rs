@@ -45,6 +45,8 @@ pub(crate) const CREATE: &[ApiCall] = &[
 const ASSUMABLE_SECONDS: u64 = 60;
 /// How often a function that was deleted may still be shown as it was.
 const STALE_LOOKS: u32 = 3;
+/// How often code is looked at, over some 3 s, before it is taken for somebody else's.
+const LATE_LOOKS: u32 = 6;
 /// Without a VPC a function is ready in seconds.
 const READY_SECONDS: u64 = 120;
 
@@ -173,8 +175,7 @@ pub(crate) async fn create(cx: &Context<'_>, seen: Rc<Observed>) -> Result<Slot,
             Err(error) => return Err(error),
         }
     }
-    let live = wait_ready(cx, true).await?;
-    check_code(cx, &live)?;
+    let live = wait_code(cx, true).await?;
     Ok(Slot::Function(Found::Present(live)))
 }
 
@@ -233,8 +234,7 @@ async fn repair(cx: &Context<'_>, seen: &Observed) -> Result<Slot, AwsError> {
     }
     if parts.code {
         update_code(cx, &live).await?;
-        live = wait_ready(cx, false).await?;
-        check_code(cx, &live)?;
+        live = wait_code(cx, false).await?;
     }
     Ok(Slot::Function(Found::Present(live)))
 }
@@ -306,6 +306,22 @@ async fn update_code(cx: &Context<'_>, live: &Live) -> Result<(), AwsError> {
     })
     .await
     .map(drop)
+}
+
+/// Waits until Lambda runs what was sent. For a moment reads may show what was there before.
+async fn wait_code(cx: &Context<'_>, new: bool) -> Result<Live, AwsError> {
+    let mut looks = 0;
+    let name = &cx.want.function.name;
+    until(cx.watch(Kind::Function, name, GET_FUNCTION, READY_SECONDS), async || {
+        let live = wait_ready(cx, new).await?;
+        looks += 1;
+        match check_code(cx, &live) {
+            Ok(()) => Ok(Probe::Ready(live)),
+            Err(_) if looks < LATE_LOOKS => Ok(Probe::Pending("the new code is not seen yet".to_owned())),
+            Err(error) => Err(error),
+        }
+    })
+    .await
 }
 
 /// What Lambda runs must be what was sent.

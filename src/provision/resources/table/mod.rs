@@ -119,7 +119,9 @@ impl Live {
 pub(crate) fn wanted_policy(want: &Desired, seen: &Observed) -> Option<Value> {
     let role = roles::arn(want, seen)?;
     let needs = execution_role(Scope::of(want, seen, Some(&role)));
-    Some(match seen.table.present().filter(|live| live.adopted(&want.stack)) {
+    // A table that is on its way out is not the one that gets the policy, and its marks may be gone already.
+    let there = seen.table.present().filter(|live| live.spec.status != "DELETING");
+    Some(match there.filter(|live| live.adopted(&want.stack)) {
         Some(live) => policy::adopted_document(&want.stack, &role, &needs, &live.others()),
         None => policy::document(&want.stack, &role, &needs),
     })
