@@ -83,7 +83,7 @@ struct State {
 impl Faults {
     /// With these planned.
     pub(crate) fn with(quirks: Vec<Quirk>) -> Self {
-        Self { state: Mutex::new(State { quirks, ..State::default() }) }
+        Self { state: Mutex::new(State { quirks, ..State::default() }), ..Self::default() }
     }
 
     /// Plans one more.
