@@ -228,16 +228,13 @@ fn of_run(error: &provision::Error, command: &str) -> Report {
             next: way_on(command),
             ..Report::new(Exit::Failed)
         },
-        provision::Error::Contended { done, left } => Report {
-            done: done.clone(),
-            left: left.clone(),
-            ..Report::one(
-                Exit::Failed,
-                Failure::new("another run changes this stack at the same time, and each undoes what the other one did").hint(Some(
-                    "when the other one has ended, run the same command again: it says what differs then, and puts it right".to_owned(),
-                )),
-            )
-        },
+        provision::Error::Contended { done, left } => {
+            let message = "the stack differs from the config again each time that it is put right: another run changes it at the same time, \
+                           or AWS does not keep what it is given";
+            let hint = "when no other run is under way, `wsfix plan` shows what differs, and the same command puts it right";
+            let failure = Failure::new(message).hint(Some(hint.to_owned()));
+            Report { done: done.clone(), left: left.clone(), ..Report::one(Exit::Failed, failure) }
+        }
         provision::Error::Stopped { done, left } if done.is_empty() => {
             Report { stopped: Some("stopped: nothing was changed".to_owned()), left: left.clone(), ..Report::new(Exit::Interrupted) }
         }

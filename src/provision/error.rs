@@ -22,8 +22,8 @@ pub enum Error {
     /// A step failed in the middle. No new one was started, those running finished.
     #[error("{} step(s) failed", .errors.len())]
     Incomplete { done: Vec<String>, left: Vec<String>, errors: Vec<AwsError> },
-    /// Another run keeps changing the stack: these steps are open again each time.
-    #[error("another run keeps changing the stack")]
+    /// These steps are open again each time that they were taken: another run undoes them, or AWS does not keep them.
+    #[error("the stack differs from the config again each time that it is put right")]
     Contended { done: Vec<String>, left: Vec<String> },
     /// Somebody asked to stop; what was running has finished.
     #[error("stopped")]
