@@ -1,5 +1,6 @@
 //! Tokens that the stack accepts: signed here where the key is known, given, or from a program of the person's own.
 
+use std::cell::Cell;
 use std::process::Stdio;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,6 +11,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::{Value, json};
 
 use crate::config::{Config, SecretSource, TokenFrom};
+use crate::contract::TICKET_LEAD;
 use crate::secret::Secret;
 use crate::verify;
 use crate::verify::checks::Tokens;
@@ -22,6 +24,20 @@ const GOOD_SECONDS: i64 = 3 * 60 * 60;
 const SESSION_CLAIM: &str = "sessionId";
 /// Tells the program which session is wanted.
 const SESSION_VARIABLE: &str = "WSFIX_SESSION";
+
+/// How long a ticket is good, in seconds: the handler takes no longer ones than 30 s.
+const TICKET_SECONDS: i64 = 25;
+
+/// Signs a ticket, where the stack takes no tokens; else a token. `ahead`: how far its end is from now, in seconds. `None` where the key is not
+/// known here.
+fn signed_as_wanted(config: &Config, user: &str, session: &str, ahead: i64) -> Option<Secret> {
+    if config.jwt.accepts_tokens() {
+        return signed(config, user, session, now() + ahead);
+    }
+    let Some(SecretSource::Value(key)) = &config.jwt.ticket_key else { return None };
+    let payload = json!({ "id": random().ok()?, "sessionId": session, "userId": user, "exp": now() + ahead.min(TICKET_SECONDS) });
+    Some(verify::ticket(key, &payload))
+}
 
 /// Signs a token for a session, good until then (epoch seconds); `None` where the key is not known here.
 pub(crate) fn signed(config: &Config, user: &str, session: &str, expires: i64) -> Option<Secret> {
@@ -77,15 +93,20 @@ pub(crate) struct Issuer<'a> {
     pub(crate) session: String,
     /// Whether they say so.
     named: bool,
+    /// Whether they are tickets.
+    tickets: bool,
+    /// Whether the one that was given was shown.
+    used: Cell<bool>,
 }
 
 impl<'a> Issuer<'a> {
     /// Gets a first one, where it is not signed here, and reads its session; where it has none, `session` is asked for.
     pub(crate) async fn new(config: &'a Config, source: Source, session: String) -> Result<Self, Error> {
-        let mut issuer = Self { config, source, session, named: true };
+        let tickets = !config.jwt.accepts_tokens();
+        let mut issuer = Self { config, source, session, named: true, tickets, used: Cell::new(false) };
         let first = match &issuer.source {
             Source::Signed(user) => {
-                return match signed(config, user, &issuer.session, now() + GOOD_SECONDS) {
+                return match signed_as_wanted(config, user, &issuer.session, GOOD_SECONDS) {
                     Some(_) => Ok(issuer),
                     None => Err(Error::usage(
                         "no token can be signed here: the stack's key is public, in a store, or not known",
@@ -98,11 +119,18 @@ impl<'a> Issuer<'a> {
                 Error::here(format!("--token-command: {why}"), "run it by hand: it has to print a token and nothing else")
             })?,
         };
-        match claim(&first, session_claim(config)) {
+        issuer.tickets = first.expose().starts_with(TICKET_LEAD);
+        let name = if issuer.tickets { SESSION_CLAIM } else { session_claim(config) };
+        match claim(&first, name) {
             Some(session) => issuer.session = session,
             None => issuer.named = false,
         }
         Ok(issuer)
+    }
+
+    /// Whether a second handshake with the same one is refused.
+    fn counts_once(&self) -> bool {
+        self.config.jwt.single_use || self.tickets
     }
 }
 
@@ -111,7 +139,10 @@ impl Tokens for Issuer<'_> {
         Box::pin(async {
             match &self.source {
                 Source::Signed(user) => {
-                    signed(self.config, user, &self.session, now() + GOOD_SECONDS).ok_or_else(|| "no token can be signed here".to_owned())
+                    signed_as_wanted(self.config, user, &self.session, GOOD_SECONDS).ok_or_else(|| "no token can be signed here".to_owned())
+                }
+                Source::Given(_) if self.counts_once() && self.used.replace(true) => {
+                    Err("it counts once, and has been used: `--token-command` gives one for each handshake".to_owned())
                 }
                 Source::Given(token) => Ok(token.clone()),
                 Source::Command { line, limit } => printed(line, *limit, &self.session).await,
@@ -120,7 +151,7 @@ impl Tokens for Issuer<'_> {
     }
 
     fn expired(&self) -> Result<Secret, String> {
-        let over = now() - i64::from(self.config.jwt.leeway_seconds) - 60;
+        let over = -i64::from(self.config.jwt.leeway_seconds) - 60;
         match &self.source {
             Source::Signed(user) => signed(self.config, user, &self.session, over).ok_or_else(|| "no token can be signed here".to_owned()),
             Source::Given(_) | Source::Command { .. } => {
@@ -134,11 +165,11 @@ impl Tokens for Issuer<'_> {
     }
 
     fn in_query(&self) -> bool {
-        self.config.jwt.token_from.contains(&TokenFrom::Query)
+        self.tickets || self.config.jwt.token_from.contains(&TokenFrom::Query)
     }
 
     fn in_subprotocol(&self) -> bool {
-        self.config.jwt.token_from.contains(&TokenFrom::Subprotocol)
+        self.tickets || self.config.jwt.token_from.contains(&TokenFrom::Subprotocol)
     }
 }
 

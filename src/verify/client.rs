@@ -23,7 +23,7 @@ use super::upgrade::{Answer, Ask, upgrade};
 pub struct Target {
     /// `ws://` or `wss://`, with no token in it.
     pub url: String,
-    /// The token, where there is one.
+    /// The token or the ticket, where there is one; each has names of its own.
     pub token: Option<Secret>,
     /// Offers the token in the list of sub-protocols; otherwise it goes into the query string.
     pub in_subprotocol: bool,
@@ -76,7 +76,8 @@ impl Target {
             url.query_pairs_mut().append_pair(contract::query::SESSION_ID, session);
         }
         if let Some(token) = self.token.as_ref().filter(|_| !self.in_subprotocol) {
-            url.query_pairs_mut().append_pair(contract::query::TOKEN, token.expose());
+            let name = if is_ticket(token) { contract::query::TICKET } else { contract::query::TOKEN };
+            url.query_pairs_mut().append_pair(name, token.expose());
         }
         Ok(url)
     }
@@ -91,7 +92,7 @@ impl Target {
 
     /// The sub-protocols that are offered, without the token.
     pub(crate) fn offers(&self) -> Vec<String> {
-        let token = self.token.as_ref().filter(|_| self.in_subprotocol).map(|_| contract::TOKEN_SUBPROTOCOL.to_owned());
+        let token = self.token.as_ref().filter(|_| self.in_subprotocol).map(|token| subprotocol(token).to_owned());
         token.into_iter().chain(self.subprotocols.iter().cloned()).collect()
     }
 
@@ -103,8 +104,8 @@ impl Target {
             let value = HeaderValue::from_str(text).map_err(|_| Failure::Url(format!("{what} cannot be sent as a header")))?;
             Ok(Some(value))
         };
-        let token = self.token.as_ref().filter(|_| self.in_subprotocol).map(Secret::expose);
-        let offers = token.into_iter().flat_map(|token| [contract::TOKEN_SUBPROTOCOL, token]);
+        let token = self.token.as_ref().filter(|_| self.in_subprotocol);
+        let offers = token.into_iter().flat_map(|token| [subprotocol(token), token.expose()]);
         let offers: Vec<&str> = offers.chain(self.subprotocols.iter().map(String::as_str)).collect();
         let subprotocols = if offers.is_empty() { None } else { header("a sub-protocol", &offers.join(", "))? };
         let subprotocols = subprotocols.map(|mut value: HeaderValue| {
@@ -116,6 +117,15 @@ impl Target {
         let host = address.host_header();
         Ok((address, Ask { path_and_query, host, subprotocols, origin }))
     }
+}
+
+fn is_ticket(token: &Secret) -> bool {
+    token.expose().starts_with(contract::TICKET_LEAD)
+}
+
+/// The sub-protocol that announces a token, or a ticket.
+pub(crate) fn subprotocol(token: &Secret) -> &'static str {
+    if is_ticket(token) { contract::TICKET_SUBPROTOCOL } else { contract::TOKEN_SUBPROTOCOL }
 }
 
 /// Why there is no connection, or none any more.

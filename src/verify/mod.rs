@@ -13,5 +13,5 @@ pub mod token;
 pub mod upgrade;
 
 pub use client::{Failure, Received, Socket, Target};
-pub use token::mint;
+pub use token::{mint, ticket};
 pub use upgrade::Answer;

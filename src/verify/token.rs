@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac;
 
+use crate::contract::TICKET_LEAD;
 use crate::jose::{self, Algorithm};
 use crate::secret::Secret;
 
@@ -17,6 +18,15 @@ pub fn mint(algorithm: Algorithm, secret: &Secret, claims: &serde_json::Value) -
     let key = hmac::Key::new(algorithm.hmac()?, secrets.first()?.as_bytes());
     let signature = URL_SAFE_NO_PAD.encode(hmac::sign(&key, signed.as_bytes()));
     Some(Secret::new(format!("{signed}.{signature}")))
+}
+
+/// Signs a ticket with its key, or with the first of two.
+#[must_use]
+pub fn ticket(keys: &Secret, payload: &serde_json::Value) -> Secret {
+    let key = keys.expose().split(',').next().unwrap_or_default();
+    let signed = format!("{TICKET_LEAD}{}", URL_SAFE_NO_PAD.encode(payload.to_string()));
+    let mac = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes()), signed.as_bytes());
+    Secret::new(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac)))
 }
 
 #[cfg(test)]

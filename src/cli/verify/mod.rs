@@ -147,12 +147,33 @@ pub(crate) fn run(args: &VerifyArgs, global: &Global, ui: &Ui) -> Result<Exit, E
     let list = Checklist::new(ui, started);
     block_on(async {
         let mut interrupts = Interrupts::catch()?;
-        let work = verify(args, &config, source, roots, ui, &list);
-        let checked = tokio::select! {
-            checked = work => checked?,
-            () = interrupts.next() => return Err(Error::Unchosen),
+        let told: RefCell<Vec<Check>> = RefCell::default();
+        let work = verify(args, &config, source, roots, ui, &|check: &Check| {
+            list.tell(check);
+            told.borrow_mut().push(check.clone());
+        });
+        let (url, stopped) = tokio::select! {
+            ended = work => {
+                let Checked { checks, url } = ended?;
+                told.replace(checks);
+                (url, false)
+            }
+            () = interrupts.next() => (String::new(), true),
         };
-        report(args, &checked, ui, &list)
+        let checks = told.take();
+        list.keep(&checks);
+        if let (Some(file), false) = (&args.junit, stopped) {
+            junit::write(file, &checks)?;
+        }
+        let exit = match (stopped, list.all_passed()) {
+            (true, _) => Exit::Interrupted,
+            (false, true) => Exit::Done,
+            (false, false) => Exit::Changes,
+        };
+        if stopped {
+            ui.note("stopped: the other checks were not made");
+        }
+        report(exit, &checks, &url, ui, &list)
     })
 }
 
@@ -168,19 +189,18 @@ async fn verify(
     source: Source,
     roots: Option<Vec<u8>>,
     ui: &Ui,
-    list: &Checklist<'_>,
+    tell: &dyn Fn(&Check),
 ) -> Result<Checked, Error> {
     let own = format!("wsfix-verify-{}", &token::random()?[..8]);
     let issuer = Issuer::new(config, source, args.session.clone().unwrap_or(own)).await?;
     let (inspection, account) = control_plane(args, config, ui).await?;
     let mut checks = inspection.checks;
-    checks.iter().for_each(|check| list.tell(check));
+    checks.iter().for_each(tell);
     let own_url = inspection.url;
     let Some(url) = args.url.clone().or_else(|| own_url.clone()) else {
         if checks.iter().all(|check| check.cause().is_none()) {
             return Err(Error::here("the stack's URL is not known: what its API is may not be read", "name it with `--url`"));
         }
-        list.keep(&checks);
         return Ok(Checked { checks, url: String::new() });
     };
     let hold = args.held();
@@ -198,7 +218,7 @@ async fn verify(
         patience: args.wait,
         hopeless: checks.iter().any(|check| check.cause().is_some()),
         stack: &account,
-        tell: &|check| list.tell(check),
+        tell,
         held: &|time| {
             if let Some(holding) = holding.borrow().as_ref() {
                 holding.reached(time);
@@ -208,8 +228,10 @@ async fn verify(
     };
     checks.push(checks::url(&subject).await);
     let found = checks::run(&subject, &Extent { hold, limits: args.limits, logs: true }).await;
+    if let Some(why) = found.untried {
+        return Err(Error::here(format!("there is no token to connect with: {why}"), "`--token` and `--token-command` give one"));
+    }
     checks.extend(found.checks);
-    list.keep(&checks);
     Ok(Checked { checks, url })
 }
 
@@ -239,14 +261,10 @@ async fn control_plane(args: &VerifyArgs, config: &Config, ui: &Ui) -> Result<(I
     }
 }
 
-fn report(args: &VerifyArgs, checked: &Checked, ui: &Ui, list: &Checklist<'_>) -> Result<Exit, Error> {
-    let Checked { checks, url } = checked;
-    let exit = if list.all_passed() { Exit::Done } else { Exit::Changes };
-    if let Some(file) = &args.junit {
-        junit::write(file, checks)?;
-    }
+fn report(exit: Exit, checks: &[Check], url: &str, ui: &Ui, list: &Checklist<'_>) -> Result<Exit, Error> {
     let paint = ui.paint();
-    let mut text = format!("{url}\n\n{}\n", list.text(paint));
+    let heading = if url.is_empty() { String::new() } else { format!("{url}\n\n") };
+    let mut text = format!("{heading}{}\n", list.text(paint));
     let causes = checklist::causes(checks, paint);
     if !causes.is_empty() {
         let _ = writeln!(text, "{causes}");

@@ -6,7 +6,7 @@ use super::subject::{Subject, seconds, short};
 use crate::contract::TOKEN_SUBPROTOCOL;
 use crate::verify::causes::{self, Cause};
 use crate::verify::check::{Check, Layer, Missed, Verdict};
-use crate::verify::client::{Failure, Socket, Target};
+use crate::verify::client::{Failure, Socket, Target, subprotocol as subprotocol_of};
 use crate::verify::upgrade::Answer;
 
 const OPENS: &str = "a client connects with a good token";
@@ -31,10 +31,15 @@ pub(super) async fn open(subject: &Subject<'_>) -> (Check, Option<Socket>) {
 
 /// The connection, and how many tries it took.
 async fn connect(subject: &Subject<'_>) -> Result<(Socket, u32), Missed> {
-    let (started, mut tries) = (Instant::now(), 0);
+    let (started, mut tries, mut last) = (Instant::now(), 0, None);
     loop {
         tries += 1;
-        let failure = match Socket::connect(&subject.good_target().await?).await {
+        let target = match (subject.good_target().await, last) {
+            (Ok(target), _) => target,
+            (Err(_), Some(failure)) => return Err(missed(&failure)),
+            (Err(none), None) => return Err(none),
+        };
+        let failure = match Socket::connect(&target).await {
             Ok(socket) => return Ok((socket, tries)),
             Err(failure) => failure,
         };
@@ -43,6 +48,7 @@ async fn connect(subject: &Subject<'_>) -> Result<(Socket, u32), Missed> {
         if !may_pass || started.elapsed() + pause > subject.patience {
             return Err(missed(&failure));
         }
+        last = Some(failure);
         tokio::time::sleep(pause).await;
     }
 }
@@ -55,17 +61,17 @@ pub(super) async fn subprotocol(subject: &Subject<'_>) -> Check {
     let verdict = async {
         let target = Target { in_subprotocol: true, ..subject.good_target().await? };
         let socket = subject.connect(&target).await.map_err(|failure| missed(&failure))?;
-        let verdict = confirmed(&socket);
+        let verdict = confirmed(&socket, target.token.as_ref().map_or(TOKEN_SUBPROTOCOL, subprotocol_of));
         let _ = socket.close(subject.limit).await;
         verdict
     };
     subject.check(Layer::Handshake, SUBPROTOCOL, verdict).await
 }
 
-fn confirmed(socket: &Socket) -> Verdict {
+fn confirmed(socket: &Socket, expected: &str) -> Verdict {
     match socket.subprotocol.as_deref() {
-        Some(TOKEN_SUBPROTOCOL) => {
-            Ok(format!("HTTP {}, sub-protocol {TOKEN_SUBPROTOCOL}, after {}", socket.answer.status, seconds(socket.elapsed)))
+        Some(name) if name == expected => {
+            Ok(format!("HTTP {}, sub-protocol {name}, after {}", socket.answer.status, seconds(socket.elapsed)))
         }
         Some(other) => Err(Missed::failed(&causes::SUBPROTOCOL, format!("the server picked {}", short(other)))),
         None => Err(Missed::failed(&causes::SUBPROTOCOL, "the server picked none")),

@@ -24,13 +24,25 @@ pub(super) struct Logged {
 pub(super) async fn checks(subject: &Subject<'_>, since: i64, connection: Option<&str>) -> Logged {
     let (mut read, mut id) = (Lines::default(), connection.map(str::to_owned));
     let verdict = async {
+        let mut missing = None;
         let look = async || {
-            read = subject.stack.lines(since).await?;
+            read = match subject.stack.lines(since).await {
+                // Lambda makes the group with the first line.
+                Err(Unread::Missing(why)) => {
+                    missing = Some(why);
+                    return Ok(None);
+                }
+                other => other?,
+            };
+            missing = None;
             id = id.take().or_else(|| connected(&read.lines, &subject.session));
             let over = id.as_deref().is_some_and(|id| backend::disconnect(&read.lines, id).is_some());
             Ok::<_, Unread>(over.then_some(()))
         };
         let over = subject.until(look).await.map_err(unread)?;
+        if let Some(why) = missing {
+            return Err(Missed::failed(&causes::NO_LINES, why));
+        }
         let found = id.as_deref().is_some_and(|id| read.lines.iter().any(|line| line.message.contains(id)));
         match (found, over) {
             (true, _) => Ok(format!("{} lines since the beginning", read.lines.len())),
@@ -92,10 +104,8 @@ fn without_tokens(subject: &Subject<'_>, read: &Lines) -> Verdict {
 }
 
 fn unread(unread: Unread) -> Missed {
-    match unread {
-        Unread::Missing(why) => Missed::failed(&causes::NO_LINES, why),
-        Unread::Unknown(why) => Missed::unknown(why),
-    }
+    let (Unread::Missing(why) | Unread::Unknown(why)) = unread;
+    Missed::unknown(why)
 }
 
 #[cfg(test)]

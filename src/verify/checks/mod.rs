@@ -40,6 +40,8 @@ pub struct Findings {
     pub checks: Vec<Check>,
     /// The id of the connection that messages were sent over, where it is known.
     pub connection: Option<String>,
+    /// Why there was no token to connect with: nothing is proven then.
+    pub untried: Option<String>,
 }
 
 /// Makes the checks; each is told as soon as it is made.
@@ -59,7 +61,8 @@ pub async fn run(subject: &Subject<'_>, extent: &Extent) -> Findings {
         if extent.logs {
             checks.extend(logs::of_a_refusal(subject, since, WHY).await);
         }
-        return Findings { checks, connection: None };
+        let untried = checks.first().filter(|opened| opened.cause().is_none()).map(|opened| opened.evidence.clone());
+        return Findings { checks, connection: None, untried };
     };
     let (stored, connection) = table::stored(subject, &others).await;
     let limits = async { if extent.limits { limits::checks(subject).await } else { Vec::new() } };
@@ -78,7 +81,7 @@ pub async fn run(subject: &Subject<'_>, extent: &Extent) -> Findings {
     let (spoken, asked, sized, held) = join!(conversation::checks(subject, socket, connection.as_deref()), asked, limits, held);
     checks.push(stored);
     checks.extend(spoken.into_iter().chain(asked).chain(sized).chain(held));
-    let mut findings = Findings { checks, connection };
+    let mut findings = Findings { checks, connection, untried: None };
     if extent.logs {
         let logged = logs::checks(subject, since, findings.connection.as_deref()).await;
         findings.checks.extend(logged.checks);

@@ -1,11 +1,13 @@
 //! A stack that works.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader};
 
 use serde_json::{Value, json};
+use wsfix::config::{SecretSource, TokenFrom};
 
 use super::stack::{Stack, check};
-use crate::tool::Ended;
+use crate::tool::{Ended, signal};
 
 fn verdicts(ended: &Ended) -> BTreeSet<String> {
     let document = ended.document();
@@ -42,7 +44,13 @@ fn a_stack_that_works_passes_with_everything_known() {
         assert!(![&ended.out, &ended.err, &report].iter().any(|text| text.contains(secret)), "{secret} is shown");
     }
 
-    // A token of the person's own: nobody can make it expire, and all else is known.
+    a_given_token_is_shown_to_nobody(&mut stack);
+    an_interrupt_tells_what_was_seen(&stack);
+    tickets_are_signed_where_nothing_else_is_taken(&mut stack);
+}
+
+/// Nobody can make it expire, and it is good for one session.
+fn a_given_token_is_shown_to_nobody(stack: &mut Stack) {
     let token = "h.eyJzZXNzaW9uSWQiOiJzMSJ9.s";
     stack.tool.set("TOKEN", token);
     let refused = stack.verify(&["--token", "env:TOKEN", "--hold", "0s"]);
@@ -52,8 +60,48 @@ fn a_stack_that_works_passes_with_everything_known() {
     assert!(check(&document, "good token")["evidence"].as_str().is_some_and(|seen| seen.starts_with("HTTP 401")), "{document:#}");
     assert!(!refused.out.contains(token) && !refused.err.contains(token));
 
-    // The backend is needed until here.
-    drop(stack.backend.take());
+    let expires = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock").as_secs() + 600;
+    let claims = json!({ "sub": "ann", "exp": expires, "sessionId": "hers" });
+    let secret = wsfix::secret::Secret::new("0123456789abcdef0123456789abcdef");
+    let good = wsfix::verify::mint(wsfix::config::Algorithm::Hs256, &secret, &claims).expect("a token");
+    stack.tool.file("token", good.expose());
+    for flags in [["--token", "file:token"], ["--token-command", "cat token"]] {
+        let ended = stack.verify(&[&flags[..], &["--hold", "0s"]].concat());
+        ended.says(0, &[]);
+        let document = ended.document();
+        let skipped = check(&document, "an expired token");
+        assert!(skipped["verdict"] == "skipped" && check(&document, "another session")["verdict"] == "passed", "{document:#}");
+        assert!(check(&document, "in the table")["evidence"].as_str().is_some_and(|seen| seen.contains(" of user ann,")), "{document:#}");
+        assert!(!ended.out.contains(good.expose()) && !ended.err.contains(good.expose()));
+    }
+}
+
+fn an_interrupt_tells_what_was_seen(stack: &Stack) {
+    let mut child = stack.tool.start(&["verify", "--output", "json", "--hold", "60s"]);
+    let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+    let held = lines.by_ref().map_while(Result::ok).any(|line| line.contains("the connection is gone from the table"));
+    assert!(held, "it never came so far");
+    signal(&child, "-INT");
+    drop(lines);
+    let ended = child.wait_with_output().expect("it ends");
+    assert_eq!(ended.status.code(), Some(130));
+    let document: Value = serde_json::from_slice(&ended.stdout).expect("a document");
+    assert_eq!(check(&document, "good token")["verdict"], "passed", "{document:#}");
+}
+
+fn tickets_are_signed_where_nothing_else_is_taken(stack: &mut Stack) {
+    const KEY: &str = "a ticket key of at least thirty-two bytes";
+    stack.sandbox.config.jwt.token_from = vec![TokenFrom::Ticket];
+    stack.sandbox.config.jwt.ticket_key = Some(SecretSource::Value(wsfix::secret::Secret::new(KEY)));
+    stack.sandbox.provision();
+    stack.tool.set("WSFIX_TICKET_KEY", KEY);
+    stack.tool.file("wsfix.yaml", "jwt: {token_from: [ticket]}\n");
+    let ended = stack.verify(&["--hold", "0s"]);
+    ended.says(0, &[]);
+    assert_eq!(verdicts(&ended), BTreeSet::from(["passed".to_owned()]), "{}", ended.out);
+    let confirmed = check(&ended.document(), "as sub-protocol")["evidence"].clone();
+    assert!(confirmed.as_str().is_some_and(|seen| seen.contains("sub-protocol wsfix.ticket,")), "{confirmed}");
+    assert!(!ended.out.contains("wst1.") && !ended.err.contains("wst1."));
 }
 
 #[test]
