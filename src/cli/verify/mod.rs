@@ -148,10 +148,11 @@ pub(crate) fn run(args: &VerifyArgs, global: &Global, ui: &Ui) -> Result<Exit, E
     block_on(async {
         let mut interrupts = Interrupts::catch()?;
         let told: RefCell<Vec<Check>> = RefCell::default();
-        let work = verify(args, &config, source, roots, ui, &|check: &Check| {
+        let tell = |check: &Check| {
             list.tell(check);
             told.borrow_mut().push(check.clone());
-        });
+        };
+        let work = verify(args, &config, source, roots, ui, &tell);
         let (url, stopped) = tokio::select! {
             ended = work => {
                 let Checked { checks, url } = ended?;
