@@ -153,7 +153,9 @@ impl Tokens for Issuer<'_> {
     fn expired(&self) -> Result<Secret, String> {
         let over = -i64::from(self.config.jwt.leeway_seconds) - 60;
         match &self.source {
-            Source::Signed(user) => signed(self.config, user, &self.session, over).ok_or_else(|| "no token can be signed here".to_owned()),
+            Source::Signed(user) => {
+                signed_as_wanted(self.config, user, &self.session, over).ok_or_else(|| "no token can be signed here".to_owned())
+            }
             Source::Given(_) | Source::Command { .. } => {
                 Err("a token that is given is good; only one that is signed here can have expired".to_owned())
             }
