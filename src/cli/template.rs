@@ -16,7 +16,7 @@ use super::runtime::block_on;
 use super::settings;
 use super::ui::Ui;
 
-/// Writes a stack for other tools, a policy, a pipeline or a backend, filled in from the config.
+/// Writes stacks for other tools, policies, pipelines and backends, from the config.
 #[derive(clap::Args)]
 #[command(after_help = "Nothing is called, and no secret is written: a template says where each of them goes.
 

@@ -28,7 +28,7 @@ use super::settings;
 use super::token::{self, Issuer, Source};
 use super::ui::Ui;
 
-/// Connects to the stack as a browser would and goes through everything that keeps a socket from staying open.
+/// Connects as a browser would, and goes through all that a socket depends on
 #[derive(clap::Args)]
 #[command(after_help = "It reads what the control plane says, opens some connections, and changes nothing. What you may
 not read is `unknown`, and no failure. The token is signed with the stack's secret (JWT_SECRET), or
