@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+/// Environment variables that hold secrets. No child process needs one: they are taken off before it starts.
+pub const VARIABLES: [&str; 6] =
+    ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "JWT_SECRET", "WSFIX_SIGNING_KEY", "WSFIX_TICKET_KEY"];
+
 /// Text that is secret: a key, a token. It has no `Display`, and `Debug` prints `****`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -28,7 +32,15 @@ impl fmt::Debug for Secret {
 
 #[cfg(test)]
 mod tests {
-    use super::Secret;
+    use super::{Secret, VARIABLES};
+    use crate::contract::env;
+
+    #[test]
+    fn the_variables_that_hold_our_own_secrets_are_among_those_that_no_child_gets() {
+        for name in [env::JWT_SECRET, env::SIGNING_KEY, env::TICKET_KEY] {
+            assert!(VARIABLES.contains(&name), "{name}");
+        }
+    }
 
     #[test]
     fn debug_hides_the_text() {

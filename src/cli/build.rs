@@ -1,16 +1,19 @@
 //! `wsfix build`: makes the handler's zip alone.
 
-use std::path::PathBuf;
+use std::fs::Permissions;
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
 use crate::config::{Purpose, Settings};
-use crate::provision::{Stop, bundle};
+use crate::provision::bundle;
 
 use super::error::Error;
 use super::exit::Exit;
 use super::flags::{Global, Upload};
-use super::runtime::{block_on, until_stopped};
+use super::runtime::{block_on, unless_interrupted};
 use super::settings;
 use super::style::bytes;
 use super::ui::Ui;
@@ -32,16 +35,15 @@ pub(crate) fn run(args: &BuildArgs, global: &Global, ui: &Ui) -> Result<Exit, Er
     let mut flags = Settings::default();
     args.upload.write(&mut flags);
     let function = settings::load(ui, global, Purpose::Stack, flags)?.function;
-    let stop = Stop::default();
     let build = async {
         bundle::build(function.handler.as_ref(), function.architecture, ui)
             .await
             .map_err(|error| Error::from(crate::provision::Error::from(error)))
     };
-    let bundle = block_on(until_stopped(ui, &stop, build))?;
+    let bundle = block_on(unless_interrupted(build))?;
     let architecture = function.architecture.as_str();
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("wsfix-handler-{architecture}.zip")));
-    std::fs::write(&out, &bundle.zip)
+    write(&out, &bundle.zip)
         .map_err(|error| Error::here(format!("cannot write {}: {error}", out.display()), "`--out FILE` puts it elsewhere"))?;
     let text = format!(
         "{}  {}\n  architecture  {architecture}\n  from          {}\n  CodeSha256    {}",
@@ -50,7 +52,18 @@ pub(crate) fn run(args: &BuildArgs, global: &Global, ui: &Ui) -> Result<Exit, Er
         bundle.source,
         bundle.sha256
     );
-    let document = json!({ "file": out, "bytes": bundle.zip.len(), "architecture": architecture, "source": bundle.source, "code_sha256": bundle.sha256 });
+    let document = json!({ "file": out.display().to_string(), "bytes": bundle.zip.len(), "architecture": architecture, "source": bundle.source, "code_sha256": bundle.sha256 });
     ui.result(Exit::Done, &text, &document)?;
     Ok(Exit::Done)
+}
+
+/// Writes the file whole, or not at all. What is no plain file, such as a pipe, is written as it is.
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if path.symlink_metadata().is_ok_and(|found| !found.is_file()) {
+        return std::fs::write(path, bytes);
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().permissions(Permissions::from_mode(0o644)).tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.persist(path).map(drop).map_err(|error| error.error)
 }

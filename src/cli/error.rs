@@ -199,8 +199,8 @@ fn config(problem: &Problem) -> Failure {
         failure.excerpt = Some([format!("{number} | {}", excerpt.text), format!("{:1$} | {before}{marks}", "", number.len())]);
     }
     failure.place = match &problem.place {
-        Place::Line { file, line, column } => json!({ "file": file, "line": line, "column": column }),
-        Place::File(file) => json!({ "file": file }),
+        Place::Line { file, line, column } => json!({ "file": file.display().to_string(), "line": line, "column": column }),
+        Place::File(file) => json!({ "file": file.display().to_string() }),
         Place::Flag(flag) => json!({ "flag": flag }),
         Place::Variable(name) => json!({ "variable": name }),
         Place::Nowhere => Value::Null,

@@ -1,5 +1,8 @@
 //! What a person can do about a call that failed: a hint that is true, or none.
 
+use time::PrimitiveDateTime;
+use time::macros::format_description;
+
 use crate::provision::denial::{Denial, Effect};
 use crate::provision::error::{AwsError, Cause};
 
@@ -21,6 +24,12 @@ pub(crate) fn hint(error: &AwsError) -> Option<String> {
         }
         Cause::Credentials => Some(credentials(said)),
         Cause::Invalid => invalid(said),
+        Cause::Unreachable if ["dns error", "failed to lookup", "Name or service not known"].iter().any(|words| said.contains(words)) => {
+            let service = error.iam.split(':').next().unwrap_or_default();
+            Some(format!(
+                "the name of the host for `{service}` does not resolve: check that `--region` is one that exists and has this service, and the network"
+            ))
+        }
         Cause::Unreachable => Some(
             "check the network and the proxy, `--region`, and, where one is set, that something listens at `--endpoint-url`".to_owned(),
         ),
@@ -44,7 +53,9 @@ pub(crate) fn explicit_deny(text: &str) -> Option<String> {
 
 fn credentials(said: &str) -> String {
     let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
-    if has(&["Expired", "expired"]) {
+    if let Some(skew) = clock_skew(said) {
+        skew
+    } else if has(&["Expired", "expired"]) {
         "the session is over: log in again (`aws sso login`, or new keys)".to_owned()
     } else if has(&["provider was not enabled", "was not defined", "could not find source profile"]) {
         "`aws configure list-profiles` lists the profiles that there are".to_owned()
@@ -58,6 +69,23 @@ fn credentials(said: &str) -> String {
         "set `--profile NAME`, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; `aws sts get-caller-identity` shows whether they work"
             .to_owned()
     }
+}
+
+/// By how much this machine's clock is off, where AWS says what it read and what its own shows: `Signature expired: OURS is now earlier than
+/// ... (THEIRS - 5 min.)`, or `Signature not yet current`.
+fn clock_skew(said: &str) -> Option<String> {
+    const SET: &str = "set it by network time (`timedatectl set-ntp true`) and run the command again";
+    let (_, times) = said.split_once("Signature expired: ").or_else(|| said.split_once("Signature not yet current: ")).unzip();
+    let Some(times) = times else {
+        let skewed = said.contains("RequestTimeTooSkewed") || said.contains("RequestExpired");
+        return skewed.then(|| format!("this machine's clock is wrong by more than AWS takes (5 or 15 minutes): {SET}"));
+    };
+    let at = |text: &str| PrimitiveDateTime::parse(text, format_description!("[year][month][day]T[hour][minute][second]Z")).ok();
+    let ours = at(times.split_whitespace().next()?)?;
+    let theirs = at(times.split_once('(')?.1.split_whitespace().next()?)?;
+    let minutes = (theirs - ours).whole_minutes();
+    let way = if minutes > 0 { "behind" } else { "ahead of" };
+    Some(format!("this machine's clock is {} min {way} AWS's: {SET}", minutes.abs()))
 }
 
 fn invalid(said: &str) -> Option<String> {
@@ -124,6 +152,15 @@ mod tests {
         for (said, hint_has) in [
             ("SignatureDoesNotMatch: Credential should be scoped to a valid region, not 'eu-west-1'.", "set `--region`"),
             ("SignatureDoesNotMatch: The request signature we calculated does not match", "secret key"),
+            (
+                "SignatureDoesNotMatch: Signature expired: 20261123T080000Z is now earlier than 20261123T084100Z (20261123T084600Z - 5 min.)",
+                "this machine's clock is 46 min behind AWS's",
+            ),
+            (
+                "InvalidSignatureException: Signature not yet current: 20261123T080000Z is still later than 20261123T073500Z (20261123T073000Z + 5 min.)",
+                "this machine's clock is 30 min ahead of AWS's",
+            ),
+            ("RequestTimeTooSkewed: The difference between the request time and the current time is too large.", "clock is wrong by more"),
             ("ExpiredToken: The security token included in the request is expired", "log in again"),
             ("InvalidClientTokenId: The security token included in the request is invalid.", "does not exist there"),
             ("dispatch failure: other: no providers in chain provided credentials", "--profile NAME"),

@@ -78,7 +78,7 @@ impl Args {
     /// Reads the command line. Help and usage errors are printed here, and end the process with 0 or 2.
     #[must_use]
     pub fn from_command_line() -> Self {
-        let plain = std::env::args_os().any(|argument| argument == "--no-color");
+        let plain = ui::is_dumb() || std::env::args_os().any(|argument| argument == "--no-color");
         let color = if plain { clap::ColorChoice::Never } else { clap::ColorChoice::Auto };
         let matches = Self::command().color(color).get_matches();
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())

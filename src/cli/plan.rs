@@ -15,7 +15,7 @@ use super::flags::{Access, Global, Names, Upload, Wanted};
 use super::markdown;
 use super::preflight;
 use super::roles::with_a_choice;
-use super::runtime::{block_on, until_stopped};
+use super::runtime::{block_on, unless_interrupted};
 use super::settings;
 use super::style::{Paint, count, printable};
 use super::ui::Ui;
@@ -89,7 +89,7 @@ pub(crate) fn run(args: &PlanArgs, global: &Global, ui: &Ui) -> Result<Exit, Err
             }
             Ok((provision::plan(&run).await?, None))
         };
-        block_on(until_stopped(ui, &stop, look))
+        block_on(unless_interrupted(look))
     })?;
     let counts = Counts::of(&plan);
     let denied = preflight.as_ref().is_some_and(|preflight| preflight.denied().next().is_some());

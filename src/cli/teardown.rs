@@ -15,7 +15,7 @@ use super::error::Error;
 use super::exit::Exit;
 use super::flags::{Global, Names};
 use super::plan;
-use super::runtime::{Interrupts, block_on, until_stopped};
+use super::runtime::{Interrupts, block_on, unless_interrupted, until_stopped};
 use super::settings;
 use super::style::{self, count, duration};
 use super::ui::Ui;
@@ -73,7 +73,7 @@ pub(crate) fn run(args: &TeardownArgs, global: &Global, ui: &Ui) -> Result<Exit,
     let run = Run { config: &config, reporter: ui, stop: &stop, consent };
 
     block_on(async {
-        let plan = until_stopped(ui, &stop, async { Ok(provision::plan_teardown(&run).await?) }).await?;
+        let plan = unless_interrupted(async { Ok(provision::plan_teardown(&run).await?) }).await?;
         if plan.is_empty() {
             return nothing(ui, &config.stack, &plan);
         }
@@ -150,7 +150,7 @@ async fn export(ui: &Ui, run: &Run<'_>, path: &Path) -> Result<Option<usize>, Er
             written = writeln!(to, "{line}");
         }
     };
-    let items = until_stopped(ui, run.stop, async { Ok(provision::export(run, line).await?) }).await?;
+    let items = unless_interrupted(async { Ok(provision::export(run, line).await?) }).await?;
     let Some(items) = items else {
         ui.note("the stack has no table: nothing is exported");
         return Ok(None);

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
+use crate::config::process_environment;
 use crate::provision::progress::{Event, Reporter};
 
 use super::error::Error;
@@ -84,13 +85,14 @@ impl Ui {
         let output = if markdown { Output::Text } else { global.output };
         let text = output == Output::Text;
         let (out, err) = (io::stdout().is_terminal(), io::stderr().is_terminal());
-        let animated = text && err;
+        let plain = global.no_color || is_dumb();
+        let animated = text && err && !is_dumb();
         let target = if animated { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         Self {
-            output,
+output,
             markdown,
-            out: Paint::new(text && out && !global.no_color),
-            err: Paint::new(text && err && !global.no_color),
+            out: Paint::new(text && out && !plain),
+            err: Paint::new(text && err && !plain),
             screen: out,
             animated: animated && !target.is_hidden(),
             interactive: err && io::stdin().is_terminal(),
@@ -335,6 +337,11 @@ impl Ui {
         }
         step.since.elapsed()
     }
+}
+
+/// A terminal that knows no more than lines: it says so, or nothing at all.
+pub(crate) fn is_dumb() -> bool {
+    process_environment("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
 }
 
 impl Reporter for Ui {

@@ -142,7 +142,7 @@ pub struct Function {
     /// A handler of one's own: a zip, or an ELF file.
     pub handler: Option<PathBuf>,
     /// More environment variables.
-    pub environment: BTreeMap<String, String>,
+    pub environment: BTreeMap<String, Secret>,
 }
 
 /// The processor that a function runs on.

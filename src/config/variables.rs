@@ -27,7 +27,7 @@ const RESERVED: &[&str] = &[
 const OURS: &[&str] = &[env::TABLE_NAME, env::APP_RUNNER_URL, env::JWT_SECRET, env::JWT_SECRET_REF, env::DOMAIN_NAME, env::STAGE];
 
 /// Reads `function.environment`.
-pub(super) fn read(reader: &mut Reader<'_>) -> BTreeMap<String, String> {
+pub(super) fn read(reader: &mut Reader<'_>) -> BTreeMap<String, Secret> {
     let mut variables = BTreeMap::new();
     for (name, value, outside) in reader.map("function.environment") {
         if let Err(why) = check(&name.value) {
@@ -42,7 +42,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> BTreeMap<String, String> {
                 name = name.value.escape_debug()
             ));
         }
-        variables.insert(name.value, value.value);
+        variables.insert(name.value, Secret::new(value.value));
     }
     variables
 }
@@ -104,7 +104,7 @@ pub struct Variable {
 pub fn of(config: &Config) -> BTreeMap<String, Variable> {
     let given = config.function.environment.iter();
     let mut variables: BTreeMap<String, Variable> =
-        given.map(|(name, value)| (name.clone(), Variable { value: Secret::new(value), public: false })).collect();
+        given.map(|(name, value)| (name.clone(), Variable { value: value.clone(), public: false })).collect();
     let mut put = |name: &str, value: Secret, public: bool| {
         variables.insert(name.to_owned(), Variable { value, public });
     };

@@ -34,7 +34,7 @@ pub(crate) enum Unidentified {
     /// Signed for another service.
     WrongService { expected: &'static str },
     /// Signed too long ago, or in the future.
-    Expired { signed: String, now: String },
+    Expired { signed: String, bound: String, now: String },
     /// The signature is not that of this request with this key.
     Mismatch,
 }

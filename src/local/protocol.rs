@@ -173,8 +173,12 @@ pub(crate) fn unidentified(service: Service, why: &Unidentified) -> ServiceError
         Unidentified::WrongService { expected } => {
             ServiceError::new(status, invalid, format!("Credential should be scoped to correct service: '{expected}'. "))
         }
-        Unidentified::Expired { signed, now } => {
-            let text = format!("Signature expired: {signed} is not within 5 minutes of {now}");
+        Unidentified::Expired { signed, bound, now } => {
+            let text = if signed < now {
+                format!("Signature expired: {signed} is now earlier than {bound} ({now} - 5 min.)")
+            } else {
+                format!("Signature not yet current: {signed} is still later than {bound} ({now} + 5 min.)")
+            };
             ServiceError::new(status, pick("InvalidSignatureException", "SignatureDoesNotMatch"), text)
         }
         Unidentified::Mismatch => ServiceError::new(

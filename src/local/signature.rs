@@ -45,7 +45,8 @@ pub(crate) fn check(credential: &Credential, secret: &str, request: &Signed<'_>,
     }
     if (signed_at.unix_timestamp() - now).abs() > SKEW_SECONDS {
         let text = |at: i64| OffsetDateTime::from_unix_timestamp(at).ok().and_then(|at| at.format(format).ok()).unwrap_or_default();
-        return Err(Unidentified::Expired { signed: stamp.to_owned(), now: text(now) });
+        let bound = if signed_at.unix_timestamp() < now { now - SKEW_SECONDS } else { now + SKEW_SECONDS };
+        return Err(Unidentified::Expired { signed: stamp.to_owned(), bound: text(bound), now: text(now) });
     }
     let payload = match header("x-amz-content-sha256") {
         Some("UNSIGNED-PAYLOAD") => "UNSIGNED-PAYLOAD".to_owned(),

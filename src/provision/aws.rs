@@ -37,7 +37,7 @@ impl Clients {
     /// Reads the SDK's own settings (profile, Region, credentials); calls nobody but what the credentials need.
     pub(crate) async fn connect(connection: &Connection) -> Result<Self, Refusal> {
         let config = sdk_config(connection).await;
-        let region = config.region().map(ToString::to_string).ok_or_else(|| Refusal {
+        let region = config.region().map(ToString::to_string).filter(|region| !region.is_empty()).ok_or_else(|| Refusal {
             resource: "Region".to_owned(),
             reason: "no AWS Region is set".to_owned(),
             remedy: "set `--region`, AWS_REGION, or `region` in the profile".to_owned(),

@@ -50,7 +50,7 @@ pub enum Action {
     Refuse(String),
 }
 
-/// A field that differs. Secrets show as `(sensitive)`.
+/// A field that differs. Secrets show as `(sensitive)`, and where one is replaced as `(sensitive, changed)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldChange {
     /// Name of the field.
@@ -141,7 +141,10 @@ mod tests {
     use super::*;
     use crate::config::Settings;
     use crate::provision::desired::tests::desired;
+    use crate::provision::environment;
     use crate::provision::observed::{Found, Place};
+    use crate::provision::request::Request;
+    use crate::provision::resources::table::wanted_policy;
     use crate::provision::roles::weak;
 
     /// An account with nothing of ours in it.
@@ -180,6 +183,31 @@ mod tests {
         assert!(plan.refusals().is_empty());
         assert!(plan.notes.iter().any(|note| note.contains("route-response")), "{:#?}", plan.notes);
         assert!(Plan::teardown(&desired(Settings::default()), &empty()).is_empty());
+    }
+
+    #[test]
+    fn in_another_partition_nothing_names_the_common_one() {
+        for (partition, region, suffix) in [("aws-cn", "cn-north-1", "amazonaws.com.cn"), ("aws-us-gov", "us-gov-west-1", "amazonaws.com")]
+        {
+            let role = format!("arn:{partition}:iam::111122223333:role/r");
+            let place = Place { account: "111122223333".to_owned(), partition: partition.to_owned(), region: region.to_owned() };
+            let seen = Observed { place, judged: vec![weak(&role)], ..empty() };
+            let want = desired(Settings { existing_role: Some(role.clone()), ..Settings::default() });
+            let scope = Scope::of(&want, &seen, Some(&role));
+            let variables = environment::variables(&want, &seen);
+            assert!(variables["DOMAIN_NAME"].value.expose().ends_with(&format!(".execute-api.{region}.{suffix}")));
+            let request = Request::new(&want, &seen, &[]);
+            let texts = [
+                format!("{:?}", Plan::provision(&want, &seen)),
+                format!("{:?} {:?}", permissions::caller(scope), permissions::execution_role(scope)),
+                wanted_policy(&want, &seen).expect("a policy").to_string(),
+                seen.place.integration_uri("f"),
+                format!("{} {:#} {:#} {}", request.markdown(), request.json(), request.cloudformation(), request.terraform()),
+            ];
+            for text in texts {
+                assert!(!text.contains("arn:aws:") && text.contains(&format!("arn:{partition}:")), "{partition}: {text}");
+            }
+        }
     }
 
     #[test]

@@ -229,8 +229,10 @@ pub(crate) fn differences(want: &[Field], live: &[Field]) -> Vec<FieldChange> {
             continue;
         }
         let secret = field.secret || find(live, &field.name).is_some_and(|at| live[at].secret);
-        let show = |value: String| if secret && !value.is_empty() { "(sensitive)".to_owned() } else { value };
-        changes.push(FieldChange { field: field.name.clone(), from: show(from), to: show(to) });
+        let show = |value: String, word: &str| if secret && !value.is_empty() { word.to_owned() } else { value };
+        // Compared here and now; nothing that stands for a secret is kept anywhere.
+        let changed = if from.is_empty() { "(sensitive)" } else { "(sensitive, changed)" };
+        changes.push(FieldChange { field: field.name.clone(), from: show(from, "(sensitive)"), to: show(to, changed) });
     }
     changes
 }
@@ -340,7 +342,7 @@ mod tests {
         let live = [Field::secret("s", "old"), Field::new("u", "7"), Field::secret("extra", "e"), Field::new("same", "x")];
         let changes = differences(&want, &live);
         let shown: Vec<String> = changes.iter().map(|change| format!("{}:{}>{}", change.field, change.from, change.to)).collect();
-        assert_eq!(shown, ["a:>1", "s:(sensitive)>(sensitive)", "extra:(sensitive)>"]);
+        assert_eq!(shown, ["a:>1", "s:(sensitive)>(sensitive, changed)", "extra:(sensitive)>"]);
     }
 
     #[test]

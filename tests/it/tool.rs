@@ -6,8 +6,12 @@ use std::time::Duration;
 use assert_cmd::Command;
 use serde_json::Value;
 use wsfix::local::Cloud;
+use wsfix::secret::VARIABLES;
 
 use crate::support::elf;
+
+/// The secrets that tests give to the tool where they need some. Whatever it says, it says none of them.
+const SECRETS: [&str; 2] = ["0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"];
 
 /// The tool in an empty directory, with nothing in its environment but what is said here.
 pub(crate) struct Tool {
@@ -52,19 +56,44 @@ impl Tool {
         let mut command = Command::cargo_bin("wsfix").expect("the tool");
         command.current_dir(self.directory.path()).env_clear().timeout(Duration::from_secs(60));
         command.envs(self.variables.iter().cloned());
-        Ended::of(command.args(arguments).output().expect("it runs"))
+        let ended = Ended::of(command.args(arguments).output().expect("it runs"));
+        // `dev` shows the keys of its own cloud: that is what it is for.
+        let secret = |name: &str| name != "AWS_ACCESS_KEY_ID" && VARIABLES.contains(&name);
+        for (name, value) in self.variables.iter().filter(|(name, _)| secret(name) && arguments.first() != Some(&"dev")) {
+            assert!(
+                !ended.out.contains(value) && !ended.err.contains(value),
+                "{name} is shown by {arguments:?}:\n{}\n{}",
+                ended.out,
+                ended.err
+            );
+        }
+        ended
     }
 
     /// Starts it and does not wait; both outputs are pipes.
     pub(crate) fn start(&self, arguments: &[&str]) -> Child {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_wsfix"));
-        command.args(arguments).current_dir(self.directory.path()).env_clear().envs(self.variables.iter().cloned());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts")
+        piped(self.command(env!("CARGO_BIN_EXE_wsfix")).args(arguments))
+    }
+
+    /// The same, started by another program of the system, such as `nohup`.
+    pub(crate) fn start_with(&self, program: &str, arguments: &[&str]) -> Child {
+        piped(self.command(program).env("PATH", "/usr/bin:/bin").arg(env!("CARGO_BIN_EXE_wsfix")).args(arguments))
+    }
+
+    /// A program in the tool's directory and environment.
+    pub(crate) fn command(&self, program: &str) -> std::process::Command {
+        let mut command = std::process::Command::new(program);
+        command.current_dir(self.directory.path()).env_clear().envs(self.variables.iter().cloned());
+        command
     }
 
     pub(crate) fn file(&self, name: &str, text: &str) {
         std::fs::write(self.directory.path().join(name), text).expect("a file");
     }
+}
+
+fn piped(command: &mut std::process::Command) -> Child {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts")
 }
 
 /// Sends a signal as `kill` does.
@@ -83,7 +112,12 @@ pub(crate) struct Ended {
 impl Ended {
     pub(crate) fn of(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).expect("text");
-        Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+        let ended = Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) };
+        for secret in SECRETS {
+            assert!(!ended.out.contains(secret) && !ended.err.contains(secret), "`{secret}` is shown:\n{}\n{}", ended.out, ended.err);
+        }
+        assert!(!ended.err.contains("panicked at"), "{}", ended.err);
+        ended
     }
 
     /// Judges the exit code, and that standard error has these words.

@@ -22,7 +22,7 @@ use super::error::Error;
 use super::exit::Exit;
 use super::flags::{Global, speed};
 use super::plan::StackArgs;
-use super::runtime::{Interrupts, block_on};
+use super::runtime::{Interrupts, block_on, unless_interrupted};
 use super::style::{Paint, duration, printable};
 use super::ui::Ui;
 use setup::Session;
@@ -134,12 +134,12 @@ pub(crate) fn run(args: &DevArgs, global: &Global, ui: &Ui) -> Result<Exit, Erro
     block_on(async {
         if args.once {
             let list = Checklist::new(ui, started);
-            tour::run(setup, ui, &list).await?;
+            unless_interrupted(tour::run(setup, ui, &list)).await?;
             let exit = if list.all_passed() { Exit::Done } else { Exit::Changes };
             ui.result(exit, &format!("{}\n{}", list.text(ui.paint()), list.summary()), &list.document())?;
             return Ok(exit);
         }
-        let session = Session::start(setup, ui, None).await?;
+        let session = unless_interrupted(Session::start(setup, ui, None)).await?;
         serve(session, ui, started).await
     })
 }

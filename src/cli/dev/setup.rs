@@ -12,7 +12,6 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use crate::cli::checklist::Checklist;
 use crate::cli::error::Error;
 use crate::cli::flags::Global;
-use crate::cli::runtime::until_stopped;
 use crate::cli::settings::tell;
 use crate::cli::style;
 use crate::cli::token::{now, random, signed};
@@ -169,7 +168,7 @@ impl Session {
         let provisioning = Instant::now();
         let stop = Stop::default();
         let run = Run { config: &config, reporter: &recorder, stop: &stop, consent: Consent::default() };
-        let done = until_stopped(ui, &stop, async { Ok(provision::provision(&run).await?) }).await?;
+        let done = provision::provision(&run).await?;
         if let Some(list) = list {
             let Built { detail, time, .. } = recorder.built.take();
             list.passed_in("the handler's binary is ready", from_here(&detail), time);

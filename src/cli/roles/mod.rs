@@ -15,7 +15,7 @@ use crate::provision::{self, Consent, Run, Stop, Survey};
 use super::error::Error;
 use super::exit::Exit;
 use super::flags::{Global, Names};
-use super::runtime::{block_on, until_stopped};
+use super::runtime::{block_on, unless_interrupted};
 use super::settings;
 use super::ui::Ui;
 pub(crate) use choice::{choices, with_a_choice};
@@ -70,10 +70,10 @@ pub(crate) fn run(args: &RolesArgs, global: &Global, ui: &Ui) -> Result<Exit, Er
     let stop = Stop::default();
     let run = Run { config: &config, reporter: ui, stop: &stop, consent: Consent::default() };
     if args.request {
-        let request = block_on(until_stopped(ui, &stop, async { Ok(provision::request(&run).await?) }))?;
+        let request = block_on(unless_interrupted(async { Ok(provision::request(&run).await?) }))?;
         return request::run(&request, args.format, args.out.as_deref(), ui);
     }
-    let survey = block_on(until_stopped(ui, &stop, async { Ok(provision::survey(&run, args.role.as_deref()).await?) }))?;
+    let survey = block_on(unless_interrupted(async { Ok(provision::survey(&run, args.role.as_deref()).await?) }))?;
     let not_fit = survey.roles.iter().all(|role| role.judged.fitness == Fitness::NotFit);
     let (exit, text) = match (survey.roles.as_slice(), &args.role) {
         ([one], Some(_)) => (if not_fit { Exit::Changes } else { Exit::Done }, show::one(one, &survey, ui.paint())),

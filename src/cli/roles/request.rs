@@ -38,7 +38,7 @@ pub(super) fn run(request: &Request, format: Format, out: Option<&Path>, ui: &Ui
     ui.result(
         Exit::Done,
         &format!("{}: to be sent to an administrator of account {}", out.display(), request.account),
-        &json!({ "file": out }),
+        &json!({ "file": out.display().to_string() }),
     )?;
     Ok(Exit::Done)
 }

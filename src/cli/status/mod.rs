@@ -17,7 +17,7 @@ use super::error::Error;
 use super::exit::Exit;
 use super::flags::Global;
 use super::plan::{self, StackArgs};
-use super::runtime::{Interrupts, block_on, until_stopped};
+use super::runtime::{Interrupts, block_on, unless_interrupted};
 use super::settings;
 use super::ui::Ui;
 
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &StatusArgs, global: &Global, ui: &Ui) -> Result<Exit, E
         return block_on(watch(&config, Duration::from_secs(seconds), ui));
     }
     let run = Run { config: &config, reporter: ui, stop: &stop, consent: Consent::default() };
-    let status = block_on(until_stopped(ui, &stop, async { Ok(provision::status(&run).await?) }))?;
+    let status = block_on(unless_interrupted(async { Ok(provision::status(&run).await?) }))?;
     let now = now_ms();
     ui.result(Exit::Done, &screen::show(&config.stack, &status, now, ui.paint()), &document(&config.stack, &status, now))?;
     Ok(Exit::Done)

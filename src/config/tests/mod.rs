@@ -188,8 +188,8 @@ fn variables_are_expanded_as_text() {
     bench.set("YAML", "{a: b}\n- c: ${NAME}");
     let config = bench.config();
     assert_eq!((config.stack.as_str(), config.function.memory_mb, config.require_origin), ("blue-blue", 512, true));
-    assert_eq!(config.function.environment["AA"], "x{a: b}\n- c: ${NAME}");
-    assert_eq!(config.function.environment["BB"], "${NAME}");
+    assert_eq!(config.function.environment["AA"].expose(), "x{a: b}\n- c: ${NAME}");
+    assert_eq!(config.function.environment["BB"].expose(), "${NAME}");
     assert_eq!(config.tags["team"], "blue");
     assert_eq!(config.api.route_selection_expression, "${request.body.action}");
     refused::refused("stack: ${NOT_SET}\n", &["wsfix.yaml:1:8: `stack` needs the environment variable NOT_SET, which is not set"]);

@@ -12,6 +12,7 @@ use super::source::Places;
 use super::{BINARY, BOOTSTRAP, Error, elf};
 use crate::config::Architecture;
 use crate::provision::progress::{Event, Reporter};
+use crate::secret;
 
 /// Lines of cargo that an error shows.
 const SHOWN: usize = 20;
@@ -121,9 +122,10 @@ async fn commands(places: &Places) -> Option<Vec<String>> {
 }
 
 /// Cargo in the checkout, in an environment that does not tell whether this program was started by cargo itself.
-fn cargo(places: &Places) -> Command {
+pub(super) fn cargo(places: &Places) -> Command {
     let mut command = Command::new(&places.cargo);
-    for name in NOT_FOR_CARGO {
+    // A build runs code of many authors.
+    for name in NOT_FOR_CARGO.iter().copied().chain(secret::VARIABLES) {
         command.env_remove(name);
     }
     command.current_dir(&places.checkout).stdin(Stdio::null()).kill_on_drop(true);

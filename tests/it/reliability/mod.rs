@@ -2,11 +2,14 @@
 
 mod asynchronous;
 mod fidelity;
+mod interrupts;
 mod picture;
 mod races;
 mod scene;
+mod secrets;
 mod sweep;
 mod teardown;
+mod terminals;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};

@@ -65,6 +65,11 @@ impl Drop for Sandbox {
         let writes: Vec<CallRecord> =
             self.cloud.calls().all().into_iter().filter(|call| call.service == "iam" && call.is_mutating()).collect();
         assert!(writes.is_empty() || std::thread::panicking(), "IAM was written to: {writes:#?}");
+        // Nor was a secret told, or kept in the record of calls.
+        let told = format!("{:?}{:?}", self.heard.0.borrow(), self.cloud.calls().all());
+        let shown = ["0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210", "wsfix-local-secret"]
+            .map(|secret| told.contains(secret));
+        assert!(!shown.contains(&true) || std::thread::panicking(), "a secret is told: {told}");
     }
 }
 
@@ -203,7 +208,7 @@ fn config(cloud: &Cloud, handler: PathBuf) -> Config {
             memory_mb: 256,
             timeout_seconds: 28,
             handler: Some(handler),
-            environment: BTreeMap::from([("GREETING".to_owned(), "hello".to_owned())]),
+            environment: BTreeMap::from([("GREETING".to_owned(), Secret::new("hello"))]),
         },
         api: Api {
             name: "TerminalWebSocketAPI".to_owned(),

@@ -48,6 +48,15 @@ fn other() -> Architecture {
     if cfg!(target_arch = "aarch64") { Architecture::X86_64 } else { Architecture::Arm64 }
 }
 
+#[test]
+fn a_build_gets_no_secret_of_this_process() {
+    let command = super::super::compile::cargo(&nowhere());
+    let removed: Vec<_> = command.as_std().get_envs().filter(|(_, value)| value.is_none()).map(|(name, _)| name.to_owned()).collect();
+    for name in crate::secret::VARIABLES {
+        assert!(removed.contains(&name.into()), "{name}: {removed:?}");
+    }
+}
+
 #[tokio::test]
 async fn the_host_compiles_for_itself_and_says_so() {
     let made = says(&format!("made-{}", host().as_str()));
