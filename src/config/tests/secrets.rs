@@ -116,3 +116,11 @@ fn stdin_is_not_read_without_need() {
     });
     assert!(loaded.unwrap().config.jwt.secret.is_none());
 }
+
+#[test]
+fn the_variables_of_our_own_secrets_are_among_those_that_no_child_process_gets() {
+    use crate::contract::env;
+    for name in [env::JWT_SECRET, env::SIGNING_KEY, env::TICKET_KEY] {
+        assert!(crate::secret::VARIABLES.contains(&name), "{name}");
+    }
+}

@@ -11,7 +11,7 @@ use serde_json::Value;
 use wsfix::local::faults::{Fault, Kind, Moment};
 use wsfix::local::{Cloud, Delays, Options};
 
-use crate::commands::handler;
+use crate::handler;
 use crate::support::{block_on, docs};
 use crate::tool::{Ended, Tool, signal};
 
@@ -153,8 +153,8 @@ fn lives(pid: u32) -> bool {
 #[test]
 fn an_interrupted_tour_leaves_no_process() {
     let tool = Tool::new();
-    let mut child = tool.start(&["dev", "--once", "--output", "json", "--handler", handler()]);
-    let lines = await_event(&mut child, "check", "a client connects with a token in the URL");
+    let mut child = tool.start(&["dev", "--once", "--output", "json", "--handler", handler::zip()]);
+    let lines = await_event(&mut child, "check", "a client connects with a good token");
     let started: Vec<u32> = super::secrets::descendants(child.id()).into_iter().filter(|pid| *pid != child.id()).collect();
     signal(&child, "-TERM");
     let ended = rest(child, lines);

@@ -15,7 +15,7 @@ use wsfix::local::{Cloud, Options};
 use wsfix::secret::Secret;
 use wsfix::verify::{self, Socket, Target};
 
-use crate::commands::handler;
+use crate::handler;
 use crate::support::aws::Aws;
 use crate::support::{Sandbox, block_on, docs};
 use crate::tool::{Tool, signal};
@@ -85,8 +85,8 @@ fn arguments(command: &str) -> Vec<Vec<String>> {
         "plan" => vec![with(&["--calls", "--preflight", "-v"]), with(&["--jwt-secret", TYPED]), with(&["--memory", "512"])],
         "provision" => vec![with(&["-v"]), with(&[])],
         "roles" => ["markdown", "json", "cloudformation", "terraform"].map(|form| with(&["--request", "--format", form])).to_vec(),
-        "doctor" | "verify" | "contract" => vec![with(&[&url]), with(&[&url, "--token", TYPED])],
-        "dev" => vec![with(&["--once", "--handler", handler()])],
+        "doctor" => vec![with(&[&url]), with(&[&url, "--token", TYPED])],
+        "dev" => vec![with(&["--once", "--handler", handler::zip()])],
         "completions" => vec![with(&["bash"])],
         "teardown" => vec![with(&[])],
         _ => vec![with(&[]), with(&["-v"])],
@@ -97,7 +97,8 @@ fn arguments(command: &str) -> Vec<Vec<String>> {
 fn commands(tool: &Tool) -> Vec<String> {
     let help = tool.run(&["--help"]).out;
     let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    let mut names: Vec<String> = listed.filter_map(|line| line.split_whitespace().next().map(str::to_owned)).collect();
+    let names = listed.filter(|line| !line.starts_with("   "));
+    let mut names: Vec<String> = names.filter_map(|line| line.split_whitespace().next().map(str::to_owned)).collect();
     assert!(names.len() >= 9, "{help}");
     names.sort_by_key(|name| (name != "provision", name == "teardown"));
     names
@@ -172,7 +173,7 @@ pub(super) fn descendants(of: u32) -> Vec<u32> {
 /// A running `dev`: its own command line, and those and the environments of all that it starts.
 fn processes(search: &mut Search) {
     let tool = tool(&cloud());
-    let mut child = tool.start(&["dev", "--port", "0", "--output", "json", "--handler", handler()]);
+    let mut child = tool.start(&["dev", "--port", "0", "--output", "json", "--handler", handler::zip()]);
     let mut errors = child.stderr.take().expect("standard error");
     let drained = std::thread::spawn(move || std::io::read_to_string(&mut errors));
     let mut out = std::io::BufReader::new(child.stdout.take().expect("standard output"));
@@ -210,7 +211,7 @@ fn processes(search: &mut Search) {
 fn log_lines(search: &mut Search) {
     let cloud = cloud();
     let tool = tool(&cloud);
-    tool.run(&["provision", "--handler", handler()]).says(0, &[]);
+    tool.run(&["provision", "--handler", handler::zip()]).says(0, &[]);
     let url =
         tool.run(&["status", "--output", "json"]).document()["result"]["outputs"]["websocket_url"].as_str().expect("a URL").to_owned();
     let expires = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs() + 600;
