@@ -89,7 +89,7 @@ impl Ui {
         let animated = text && err && !is_dumb();
         let target = if animated { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         Self {
-output,
+            output,
             markdown,
             out: Paint::new(text && out && !plain),
             err: Paint::new(text && err && !plain),
