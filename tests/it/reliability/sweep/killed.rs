@@ -1,5 +1,6 @@
 //! The real tool, ended by SIGKILL while one of its calls is under way.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
@@ -37,12 +38,14 @@ fn file(config: &Config) -> String {
     };
     let handler = config.function.handler.as_ref().expect("a handler");
     // JSON is YAML.
+    let environment: BTreeMap<&str, &str> =
+        config.function.environment.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
     json!({
         "existing_role": config.existing_role,
         "backend_url": config.backend_url,
         "access_logs": access_logs,
         "reply": reply,
-        "function": { "handler": handler, "architecture": "x86_64", "environment": config.function.environment },
+        "function": { "handler": handler, "architecture": "x86_64", "environment": environment },
         "api": { "routes": config.api.routes },
         "tags": config.tags,
     })
