@@ -1,5 +1,6 @@
 //! The record of every AWS call that the cloud answered, for tests, benchmarks and `dev -v`.
 
+use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::time::Instant;
 
@@ -29,20 +30,27 @@ impl CallRecord {
     }
 }
 
-/// Every call since the start.
+/// So many calls are remembered.
+const KEPT: usize = 100_000;
+
+/// The calls since the start; of very many, the last.
 #[derive(Debug, Default)]
-pub struct Calls(Mutex<Vec<CallRecord>>);
+pub struct Calls(Mutex<VecDeque<CallRecord>>);
 
 impl Calls {
     /// Adds one.
     pub(crate) fn record(&self, call: CallRecord) {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(call);
+        let mut calls = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if calls.len() == KEPT {
+            calls.pop_front();
+        }
+        calls.push_back(call);
     }
 
     /// All of them, in the order in which they were answered.
     #[must_use]
     pub fn all(&self) -> Vec<CallRecord> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).iter().cloned().collect()
     }
 
     /// Forgets what was recorded, to count from here.

@@ -1,4 +1,6 @@
-//! What keeps web pages away from a server on loopback: checks of `Host`, `Origin` and `Sec-Fetch-Site`. Pure.
+//! What keeps web pages away from a server on this machine: checks of `Host`, `Origin` and `Sec-Fetch-Site`. Pure.
+
+use std::net::{IpAddr, SocketAddr};
 
 use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, Uri};
@@ -12,18 +14,26 @@ pub(crate) enum Door {
     Open,
 }
 
-/// Why a request is refused, or `None`.
-pub(crate) fn refusal(door: Door, uri: &Uri, headers: &HeaderMap, port: u16) -> Option<&'static str> {
+/// Why a request to a server that listens at `here` is refused, or `None`.
+pub(crate) fn refusal(door: Door, uri: &Uri, headers: &HeaderMap, here: SocketAddr) -> Option<&'static str> {
     let host = uri.authority().map(http::uri::Authority::as_str).or_else(|| headers.get(HOST)?.to_str().ok());
     // A name that resolves to loopback by DNS rebinding shows itself here.
-    if !host.is_some_and(|host| is_local(host, port)) {
-        return Some("the Host header must be 127.0.0.1, localhost or [::1] with the port");
-    }
+    let host = host.filter(|host| is_here(host, here));
+    let Some(host) = host else {
+        return Some(if here.ip().is_loopback() {
+            "the Host header must be 127.0.0.1, localhost or [::1] with the port"
+        } else {
+            "the Host header must be localhost or an IP address, with the port"
+        });
+    };
     if door == Door::Open {
         return None;
     }
     if let Some(origin) = headers.get(ORIGIN) {
-        let own = |origin: &str| origin.strip_prefix("http://").is_some_and(|host| is_local(host, port));
+        // Another machine may serve pages at the same port: an address is our own only where the request names it too.
+        let own = |origin: &str| {
+            origin.strip_prefix("http://").is_some_and(|from| is_local(from, here.port()) || from.eq_ignore_ascii_case(host))
+        };
         if !origin.to_str().is_ok_and(own) {
             return Some("requests of another origin are refused");
         }
@@ -31,6 +41,18 @@ pub(crate) fn refusal(door: Door, uri: &Uri, headers: &HeaderMap, port: u16) -> 
     match headers.get("sec-fetch-site").map(http::HeaderValue::as_bytes) {
         None | Some(b"same-origin" | b"none") => None,
         Some(_) => Some("requests of another site are refused"),
+    }
+}
+
+/// Whether this is a name or an address that a server at `here` goes by. Beyond loopback all addresses are: DNS rebinding needs a name.
+fn is_here(host: &str, here: SocketAddr) -> bool {
+    is_local(host, here.port()) || (!here.ip().is_loopback() && is_address(host, here.port()))
+}
+
+fn is_address(host: &str, port: u16) -> bool {
+    match host.parse::<SocketAddr>() {
+        Ok(address) => address.port() == port,
+        Err(_) => port == 80 && host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok(),
     }
 }
 
@@ -46,13 +68,40 @@ fn is_local_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
     use super::{Door, refusal};
 
-    fn refused(door: Door, headers: &[(&'static str, &'static str)]) -> bool {
+    fn refused_at(here: &str, door: Door, headers: &[(&'static str, &'static str)]) -> bool {
         let pairs = headers.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
-        refusal(door, &Uri::from_static("/"), &HeaderMap::from_iter(pairs), 4566).is_some()
+        let here: SocketAddr = here.parse().unwrap();
+        refusal(door, &Uri::from_static("/"), &HeaderMap::from_iter(pairs), here).is_some()
+    }
+
+    fn refused(door: Door, headers: &[(&'static str, &'static str)]) -> bool {
+        refused_at("127.0.0.1:4566", door, headers)
+    }
+
+    #[test]
+    fn beyond_loopback_addresses_are_served_and_names_are_not() {
+        let at = |host: &'static str| refused_at("0.0.0.0:4566", Door::Control, &[("host", host)]);
+        for host in ["10.0.0.5:4566", "[fe80::1]:4566", "localhost:4566"] {
+            assert!(!at(host), "{host}");
+            assert!(refused(Door::Control, &[("host", host)]) != host.starts_with("localhost"), "{host}");
+        }
+        for host in ["10.0.0.5", "10.0.0.5:80", "evil.example:4566", "10.0.0.5.evil.example:4566"] {
+            assert!(at(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn beyond_loopback_only_the_address_that_was_asked_is_its_own_origin() {
+        let from = |origin| refused_at("0.0.0.0:4566", Door::Control, &[("host", "10.0.0.5:4566"), ("origin", origin)]);
+        assert!(!from("http://10.0.0.5:4566"));
+        assert!(from("http://10.0.0.66:4566"));
+        assert!(from("https://10.0.0.5:4566"));
     }
 
     #[test]

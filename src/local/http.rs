@@ -1,15 +1,16 @@
 //! The front: one port, from a request to the service that answers it.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use http::request::Parts;
 use http::{Method, StatusCode};
+use tokio::time::timeout;
 
 use super::calls::CallRecord;
 use super::connections;
@@ -28,17 +29,21 @@ use super::world::World;
 /// Everything of API Gateway's data plane is below this.
 const DATA_PLANE: &str = "/_aws/execute-api/";
 /// A function's package is base64 in JSON: Lambda takes 70,167,211 bytes, and says so itself when it is more.
-const LAMBDA_BODY_LIMIT: usize = 80 * 1024 * 1024;
+const CODE_BODY_LIMIT: usize = 80 * 1024 * 1024;
+/// The largest body of Lambda's other calls is that of an event: 6 MB, and Lambda itself says so when it is more.
+const EVENT_BODY_LIMIT: usize = 8 * 1024 * 1024;
 /// The largest body that another service takes is that of PutLogEvents.
 const BODY_LIMIT: usize = 2 * 1024 * 1024;
+/// A body must have arrived within this (real) time.
+const BODY_TIME: Duration = Duration::from_secs(2 * 60);
 
 /// Answers any request that comes in on the port.
-pub(crate) async fn answer(State(world): State<Arc<World>>, ConnectInfo(peer): ConnectInfo<Peer>, request: Request) -> Response {
+pub(crate) async fn answer(world: Arc<World>, request: Request, peer: Peer) -> Response {
     let path = request.uri().path();
     let page = path == "/" && matches!(*request.method(), Method::GET | Method::HEAD);
     let socket = path.starts_with(DATA_PLANE) && !operations::is_connections(path);
     let door = if page || socket { Door::Open } else { Door::Control };
-    if let Some(why) = guard::refusal(door, request.uri(), request.headers(), world.port) {
+    if let Some(why) = guard::refusal(door, request.uri(), request.headers(), world.address) {
         return plain(StatusCode::FORBIDDEN, why);
     }
     if page {
@@ -59,9 +64,12 @@ pub(crate) async fn answer(State(world): State<Arc<World>>, ConnectInfo(peer): C
 async fn aws(world: Arc<World>, peer: &Peer, request: Request) -> Response {
     let started = Instant::now();
     let (parts, body) = request.into_parts();
-    let limit = if is_dated(parts.uri.path()) { LAMBDA_BODY_LIMIT } else { BODY_LIMIT };
-    let body = match read(body, limit).await {
+    let limit = body_limit(&parts);
+    // Nothing of code is read before its turn, so the sender waits too.
+    let _turn = if limit == CODE_BODY_LIMIT { world.uploads.acquire().await.ok() } else { None };
+    let body = match timeout(BODY_TIME, read(body, limit)).await.unwrap_or(Err(Unread::Late)) {
         Ok(body) => body,
+        Err(Unread::Late) => return plain(StatusCode::REQUEST_TIMEOUT, "the body took too long to arrive"),
         Err(Unread::TooLarge) => return plain(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"),
         Err(Unread::Broken) => return plain(StatusCode::BAD_REQUEST, "the body did not arrive"),
     };
@@ -248,9 +256,21 @@ fn is_dated(path: &str) -> bool {
     first.len() == 10 && first.bytes().enumerate().all(|(at, byte)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() })
 }
 
+fn body_limit(parts: &Parts) -> usize {
+    let path = parts.uri.path();
+    if !is_dated(path) {
+        return BODY_LIMIT;
+    }
+    match operations::of_path(Service::Lambda, &parts.method, path) {
+        Some("CreateFunction" | "UpdateFunctionCode") => CODE_BODY_LIMIT,
+        _ => EVENT_BODY_LIMIT,
+    }
+}
+
 enum Unread {
     TooLarge,
     Broken,
+    Late,
 }
 
 /// Reads a body up to the limit. A longer one is read to its end all the same, since many clients only listen for an answer after they

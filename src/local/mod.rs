@@ -11,6 +11,7 @@ pub(crate) mod bucket;
 pub mod calls;
 pub mod clock;
 pub(crate) mod connections;
+pub mod descriptors;
 pub mod faults;
 pub(crate) mod gateway;
 pub(crate) mod guard;
@@ -38,12 +39,11 @@ pub(crate) mod wire;
 pub(crate) mod world;
 pub(crate) mod xml;
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use axum::Router;
 use tokio::sync::oneshot;
 
 use account::Account;
@@ -61,7 +61,9 @@ pub type OnLog = Arc<dyn Fn(&LogLine) + Send + Sync>;
 /// How a [`Cloud`] is set up.
 #[derive(Clone)]
 pub struct Options {
-    /// The port on 127.0.0.1; 0: any free one.
+    /// Where it listens: on loopback, unless others shall reach it, who can then run code as whoever started it.
+    pub address: IpAddr,
+    /// The port; 0: any free one.
     pub port: u16,
     /// Who exists, and what they may do.
     pub account: Account,
@@ -80,9 +82,10 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// Any free port, the built-in account, real time, no delays and no quotas of calls.
+    /// Any free port of 127.0.0.1, the built-in account, real time, no delays and no quotas of calls.
     fn default() -> Self {
         Self {
+            address: Ipv4Addr::LOCALHOST.into(),
             port: 0,
             account: Account::built_in(),
             region: DEFAULT_REGION.to_owned(),
@@ -143,16 +146,16 @@ pub struct LogLine {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Somebody else listens there.
-    #[error("port {port} on 127.0.0.1 is in use: stop what listens there, or choose another port (0 takes any free one)")]
+    #[error("port {} on {} is in use: stop what listens there, or choose another port (0 takes any free one)", .at.port(), .at.ip())]
     PortInUse {
-        /// The port that was asked for.
-        port: u16,
+        /// What was asked for.
+        at: SocketAddr,
     },
     /// The port cannot be had for another reason.
-    #[error("cannot listen on port {port} of 127.0.0.1")]
+    #[error("cannot listen on port {} of {}", .at.port(), .at.ip())]
     Listen {
-        /// The port that was asked for.
-        port: u16,
+        /// What was asked for.
+        at: SocketAddr,
         /// What the system says.
         source: std::io::Error,
     },
@@ -169,18 +172,20 @@ pub struct Cloud {
 }
 
 impl Cloud {
-    /// Starts a cloud on 127.0.0.1, in a thread of its own with a runtime of its own: callers may be single-threaded, and need no runtime.
+    /// Starts a cloud, in a thread of its own with a runtime of its own: callers may be single-threaded, and need no runtime.
     ///
     /// # Errors
     /// When the port cannot be had, or the system gives no thread.
     pub fn start(options: Options) -> Result<Self, StartError> {
+        descriptors::raise();
+        let at = SocketAddr::new(options.address, options.port);
         let listen = |source: std::io::Error| {
             if source.kind() == std::io::ErrorKind::AddrInUse {
-                return StartError::PortInUse { port: options.port };
+                return StartError::PortInUse { at };
             }
-            StartError::Listen { port: options.port, source }
+            StartError::Listen { at, source }
         };
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).map_err(listen)?;
+        let listener = std::net::TcpListener::bind(at).map_err(listen)?;
         listener.set_nonblocking(true).map_err(listen)?;
         let port = listener.local_addr().map_err(listen)?.port();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("wsfix-local").enable_all().build();
@@ -191,11 +196,10 @@ impl Cloud {
         let serve = move || {
             runtime.block_on(async move {
                 let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-                let router = Router::new().fallback(http::answer).with_state(served);
-                let service = router.into_make_service_with_connect_info::<socket::Peer>();
+                let answer = move |request, peer| http::answer(served.clone(), request, peer);
                 tokio::select! {
                     _ = stopped => {}
-                    _ = axum::serve(socket::Listener(listener), service).into_future() => {}
+                    () = socket::serve(listener, socket::HEAD, answer) => {}
                 }
             });
             // Whatever still runs ends here: dropped tasks close their connections and kill their sandboxes.
@@ -211,10 +215,10 @@ impl Cloud {
         &self.world.endpoint
     }
 
-    /// The port on 127.0.0.1.
+    /// The port.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.world.port
+        self.world.address.port()
     }
 
     /// The Region that ARNs carry, and that requests must be signed for.

@@ -41,7 +41,7 @@ pub(crate) fn answer(world: &Arc<World>, headers: &HeaderMap) -> Response {
     let mut response = Response::new(Body::from(text));
     for (name, value) in [
         ("content-type", kind.to_owned()),
-        ("content-security-policy", policy(world.port)),
+        ("content-security-policy", policy(world)),
         ("cache-control", "no-store".to_owned()),
         ("cross-origin-opener-policy", "same-origin".to_owned()),
         ("cross-origin-resource-policy", "same-origin".to_owned()),
@@ -65,12 +65,17 @@ fn defaults(info: Option<Info>) -> String {
 }
 
 /// This one script, this one style sheet, and sockets to this very port.
-fn policy(port: u16) -> String {
+fn policy(world: &World) -> String {
     let hash = |open: &str, close: &str| {
         let inside = TEMPLATE.split_once(open).and_then(|(_, rest)| rest.split_once(close)).map_or("", |(inside, _)| inside);
         STANDARD.encode(digest(&SHA256, inside.as_bytes()))
     };
-    let sockets: Vec<String> = ["127.0.0.1", "localhost", "[::1]"].iter().map(|host| format!("ws://{host}:{port}")).collect();
+    let port = world.address.port();
+    let mut sockets: Vec<String> = ["127.0.0.1", "localhost", "[::1]"].iter().map(|host| format!("ws://{host}:{port}")).collect();
+    let own = world.endpoint.replacen("http://", "ws://", 1);
+    if !sockets.contains(&own) {
+        sockets.push(own);
+    }
     format!(
         "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'; img-src data:; connect-src {}; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -118,7 +123,7 @@ mod tests {
 
     #[test]
     fn the_policy_allows_this_page_alone() {
-        let policy = policy(4577);
+        let policy = policy(&World::new(&Options::default(), 4577));
         assert!(policy.contains("connect-src ws://127.0.0.1:4577 ws://localhost:4577"), "{policy}");
         assert!(!policy.contains("unsafe") && !policy.contains("47DEQpj8HBSa"), "{policy}");
     }

@@ -1,5 +1,6 @@
 //! The listening socket, and connections that can be broken on purpose.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -8,13 +9,50 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::extract::connect_info::Connected;
-use axum::serve::IncomingStream;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Accepts connections on loopback.
-pub(crate) struct Listener(pub(crate) TcpListener);
+/// So long (real time) a client may take for the head of a request, and may stay without asking for anything.
+pub(crate) const HEAD: Duration = Duration::from_secs(60);
+
+/// Accepts connections until it is dropped. `answer` gets each request, with who sent it; a head that takes longer than `head` ends its
+/// connection.
+pub(crate) async fn serve<A, F>(listener: TcpListener, head: Duration, answer: A)
+where
+    A: Fn(Request, Peer) -> F + Clone + Send + 'static,
+    F: Future<Output = Response> + Send,
+{
+    loop {
+        let (stream, address) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            // Out of file descriptors, or a client that went away: the next attempt may succeed.
+            Err(_) => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        // Answers are small and waited for; without this each may wait for an acknowledgement first.
+        let _ = stream.set_nodelay(true);
+        let (answer, cut) = (answer.clone(), Cut::default());
+        let peer = Peer { address, cut: cut.clone() };
+        tokio::spawn(async move {
+            let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
+                let answered = answer(request.map(Body::new), peer.clone());
+                async move { Ok::<_, Infallible>(answered.await) }
+            });
+            let mut server = http1::Builder::new();
+            server.timer(TokioTimer::new()).header_read_timeout(head);
+            // What is no HTTP has been answered by hyper itself, where that was possible.
+            let _ = server.serve_connection(TokioIo::new(Wire { stream, cut }), service).with_upgrades().await;
+        });
+    }
+}
 
 /// A connection that a fault may break.
 pub(crate) struct Wire {
@@ -43,35 +81,6 @@ impl Cut {
 pub(crate) struct Peer {
     pub address: SocketAddr,
     pub cut: Cut,
-}
-
-impl axum::serve::Listener for Listener {
-    type Io = Wire;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        loop {
-            match self.0.accept().await {
-                Ok((stream, address)) => {
-                    // Answers are small and waited for; without this each may wait for an acknowledgement first.
-                    let _ = stream.set_nodelay(true);
-                    return (Wire { stream, cut: Cut::default() }, address);
-                }
-                // Out of file descriptors, or a client that went away: the next attempt may succeed.
-                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
-            }
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.0.local_addr()
-    }
-}
-
-impl Connected<IncomingStream<'_, Listener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, Listener>) -> Self {
-        Self { address: *stream.remote_addr(), cut: stream.io().cut.clone() }
-    }
 }
 
 impl Wire {
@@ -116,6 +125,36 @@ impl AsyncWrite for Wire {
         match self.broken() {
             Some(error) => Poll::Ready(Err(error)),
             None => Pin::new(&mut self.stream).poll_shutdown(cx),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::body::Body;
+    use axum::response::Response;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::time::timeout;
+
+    use super::serve;
+
+    #[tokio::test]
+    async fn whoever_is_slow_or_silent_is_sent_away() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(serve(listener, Duration::from_millis(200), |_, _| async { Response::new(Body::from("here")) }));
+        let request = "GET / HTTP/1.1\r\nHost: x\r\n";
+        for (what, begun, answered) in
+            [("nothing at all", "", false), ("half a head", request, false), ("one request, then silence", &format!("{request}\r\n"), true)]
+        {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(begun.as_bytes()).await.unwrap();
+            let mut heard = String::new();
+            timeout(Duration::from_secs(5), stream.read_to_string(&mut heard)).await.expect(what).unwrap();
+            assert_eq!(heard.ends_with("here"), answered, "{what}: {heard}");
         }
     }
 }

@@ -160,7 +160,7 @@ async fn every_call_may_take_longer() {
 async fn a_port_in_use_is_named_with_the_way_out() {
     let cloud = start();
     let error = Cloud::start(Options { port: cloud.port(), ..Options::default() }).err().unwrap();
-    assert!(matches!(error, StartError::PortInUse { port } if port == cloud.port()));
+    assert!(matches!(error, StartError::PortInUse { at } if at.port() == cloud.port()));
     assert!(error.to_string().starts_with(&format!("port {} on 127.0.0.1 is in use: ", cloud.port())), "{error}");
 }
 

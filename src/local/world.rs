@@ -1,8 +1,11 @@
 //! All state of the cloud, shared by its services.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use tokio::sync::Semaphore;
 
 use super::account::{Account, Key, Owner};
 use super::calls::Calls;
@@ -25,7 +28,8 @@ pub(crate) struct World {
     pub region: String,
     /// `http://127.0.0.1:PORT`
     pub endpoint: String,
-    pub port: u16,
+    /// Where it listens.
+    pub address: SocketAddr,
     pub clock: Clock,
     /// In real time.
     pub delays: Delays,
@@ -41,9 +45,14 @@ pub(crate) struct World {
     pub page: Mutex<Option<page::Info>>,
     pub dynamodb: Tables,
     pub logs: Groups,
+    /// Turns for code that is uploaded: each can take hundreds of megabytes for a moment.
+    pub uploads: Semaphore,
     /// Keys of sessions that were made since the start, by access key id.
     sessions: Mutex<HashMap<String, Key>>,
 }
+
+/// Code that is taken in at the same time.
+const UPLOADS: usize = 2;
 
 /// Credentials of a role's session, for a sandbox.
 #[derive(Clone)]
@@ -54,14 +63,14 @@ pub(crate) struct SessionCredentials {
 }
 
 impl World {
-    /// An empty cloud for this account, to be served on this port of 127.0.0.1.
+    /// An empty cloud for this account, to be served on this port.
     pub(crate) fn new(options: &Options, port: u16) -> Self {
         let clock = Clock::new(options.speed);
         Self {
             account: options.account.clone(),
             region: options.region.clone(),
-            endpoint: format!("http://127.0.0.1:{port}"),
-            port,
+            endpoint: format!("http://{}", SocketAddr::new(reachable(options.address), port)),
+            address: SocketAddr::new(options.address, port),
             clock,
             delays: options.delays.real(&clock),
             quotas: options.quotas.then(Quotas::default),
@@ -74,6 +83,7 @@ impl World {
             page: Mutex::default(),
             dynamodb: Tables::default(),
             logs: Groups::default(),
+            uploads: Semaphore::new(UPLOADS),
             sessions: Mutex::default(),
         }
     }
@@ -134,5 +144,32 @@ impl World {
         };
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(key.access_key_id.clone(), key);
         credentials
+    }
+}
+
+/// An address by which this machine reaches what listens at `address`.
+fn reachable(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(address) if address.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        IpAddr::V4(_) | IpAddr::V6(_) => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::World;
+    use crate::local::Options;
+
+    #[test]
+    fn the_endpoint_can_be_reached_wherever_it_listens() {
+        for (address, endpoint) in [
+            ("127.0.0.1", "http://127.0.0.1:80"),
+            ("0.0.0.0", "http://127.0.0.1:80"),
+            ("::", "http://[::1]:80"),
+            ("10.0.0.5", "http://10.0.0.5:80"),
+        ] {
+            assert_eq!(World::new(&Options { address: address.parse().unwrap(), ..Options::default() }, 80).endpoint, endpoint);
+        }
     }
 }

@@ -125,6 +125,9 @@ fn dev_says_what_keeps_it_from_starting() {
     let port = taken.local_addr().unwrap().port().to_string();
     let ended = tool.run(&["dev", "--port", &port]);
     ended.says(1, &[&format!("port {port} on 127.0.0.1 is in use"), "`--port 0` takes any free one"]);
+    tool.run(&["dev", "--listen", "here"]).says(2, &["--listen <ADDRESS>", "invalid IP address"]);
+    let ended = tool.run(&["dev", "--listen", "203.0.113.7", "--port", "0"]);
+    ended.says(1, &["cannot listen on port 0 of 203.0.113.7", "`--listen` takes an address of this machine"]);
 }
 
 #[test]

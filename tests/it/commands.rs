@@ -233,8 +233,10 @@ fn build_writes_the_same_zip_twice() {
 fn the_tour_of_dev_passes_with_the_weak_role_and_with_a_good_one() {
     let tool = Tool::new();
     let handler = handler::zip();
-    for (role, reply) in [("lambda_basic_execution", "route-response"), ("websocket-handler-role", "management-api")] {
-        let ended = tool.run(&["dev", "--once", "--handler", handler, "--existing-role", role, "--output", "json"]);
+    for (role, reply, address) in
+        [("lambda_basic_execution", "route-response", "127.0.0.1"), ("websocket-handler-role", "management-api", "0.0.0.0")]
+    {
+        let ended = tool.run(&["dev", "--once", "--handler", handler, "--existing-role", role, "--listen", address, "--output", "json"]);
         assert_eq!(ended.code, Some(0), "{}\n{}", ended.out, ended.err);
         let document = ended.document();
         let checks = document["result"]["checks"].as_array().expect("checks");
@@ -243,6 +245,9 @@ fn the_tour_of_dev_passes_with_the_weak_role_and_with_a_good_one() {
         assert_eq!(told, checks.len());
         let evidence = checks.iter().find(|check| check["name"] == "the stack is provisioned").expect("provisioned");
         assert!(evidence["evidence"].as_str().is_some_and(|text| text.contains(reply)), "{evidence}");
+        let warned =
+            ended.events().iter().any(|event| event["text"].as_str().is_some_and(|text| text.starts_with("whoever reaches 0.0.0.0:")));
+        assert_eq!(warned, address == "0.0.0.0", "{}", ended.err);
     }
 }
 

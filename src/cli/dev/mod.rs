@@ -5,6 +5,7 @@ mod tour;
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -47,7 +48,11 @@ pub(crate) struct DevArgs {
     #[arg(long)]
     once: bool,
 
-    /// The port on 127.0.0.1; 0 takes any free one [default: 4577, and 0 with --once]
+    /// The address to listen on. Whoever reaches another one than loopback can run programs on this machine as you
+    #[arg(long, value_name = "ADDRESS", default_value_t = Ipv4Addr::LOCALHOST.into())]
+    listen: IpAddr,
+
+    /// The port; 0 takes any free one [default: 4577, and 0 with --once]
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
 

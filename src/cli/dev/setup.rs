@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::ffi::OsString;
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,7 +21,7 @@ use crate::config::{self, Config, GATEWAY_RATE, Keys, Purpose, Sources, Throttle
 use crate::local::account::{Account, built_in};
 use crate::local::backend::{self, Backend};
 use crate::local::modes::Mode;
-use crate::local::{self, Cloud, LogLine, StartError, page};
+use crate::local::{self, Cloud, LogLine, StartError, descriptors, page};
 use crate::provision::progress::{Event, Reporter};
 use crate::provision::{self, Consent, Outputs, Provisioned, Run, Stop};
 use crate::secret::Secret;
@@ -35,6 +36,8 @@ const TICKET_KEY: &str = "WSFIX_DEV_TICKET_KEY";
 const TOKEN_SECONDS: i64 = 12 * 60 * 60;
 /// Whom tokens are for.
 pub(super) const USER: &str = "dev";
+/// With fewer open files than this, a load test would find the limit before anything else.
+const FEW_FILES: u64 = 4096;
 /// The session that the token is for.
 const SESSION: &str = "dev";
 /// An account file to start from.
@@ -45,6 +48,7 @@ pub(super) struct Setup {
     config: Config,
     account: Account,
     keys: Keys,
+    address: IpAddr,
     port: u16,
     speed: f64,
     modes: Vec<&'static Mode>,
@@ -103,8 +107,8 @@ impl Setup {
             config.api.routes.push("sendMessage".to_owned());
         }
         let port = args.port.unwrap_or(if args.once { 0 } else { PORT });
-        let modes = args.modes();
-        Ok(Self { config, account, keys, port, speed: args.speed, modes, demo, allow_commands: args.allow_commands })
+        let (modes, address) = (args.modes(), args.listen);
+        Ok(Self { config, account, keys, address, port, speed: args.speed, modes, demo, allow_commands: args.allow_commands })
     }
 }
 
@@ -131,17 +135,18 @@ pub(super) struct Session {
 impl Session {
     /// Starts the cloud and the backend, and provisions. What happens is told to `ui`, and to `list` as checks.
     pub(super) async fn start(setup: Setup, ui: &Ui, list: Option<&Checklist<'_>>) -> Result<Self, Error> {
-        let Setup { mut config, account, keys, port, speed, modes, demo, allow_commands } = setup;
+        let Setup { mut config, account, keys, address, port, speed, modes, demo, allow_commands } = setup;
         let (sender, lines) = unbounded_channel();
         let on_log: local::OnLog = Arc::new(move |line: &LogLine| {
             let _ = sender.send(line.clone());
         });
         let region = config.connection.region.clone().unwrap_or_else(|| local::DEFAULT_REGION.to_owned());
         let mut options =
-            local::Options { port, account, region: region.clone(), speed, on_log: Some(on_log), ..local::Options::default() };
+            local::Options { address, port, account, region: region.clone(), speed, on_log: Some(on_log), ..local::Options::default() };
         modes.iter().for_each(|mode| mode.switch_on(&mut options));
         let gateway_rate = options.quotas.then(|| faster(GATEWAY_RATE, speed));
         let cloud = Cloud::start(options).map_err(|error| not_started(&error))?;
+        warn(&cloud, address, ui);
         let connection = config::Connection {
             region: Some(region),
             profile: None,
@@ -290,13 +295,35 @@ fn keys_of(account: &Account) -> Result<Keys, Error> {
     })
 }
 
+/// Says what a person should know about how this cloud runs.
+fn warn(cloud: &Cloud, address: IpAddr, ui: &Ui) {
+    if !address.is_loopback() {
+        let at = std::net::SocketAddr::new(address, cloud.port());
+        ui.note(&format!(
+            "whoever reaches {at} can run programs on this machine as you: the local cloud's keys are no secret, and functions are not isolated"
+        ));
+    }
+    if let Some(files) = descriptors::limit().filter(|files| *files < FEW_FILES) {
+        ui.note(&format!(
+            "this user may have {files} files open, so about {} WebSocket connections fit; `ulimit -Hn` is what an administrator can raise",
+            files / 2
+        ));
+    }
+}
+
 fn not_started(error: &StartError) -> Error {
     match error {
-        StartError::PortInUse { port } => {
-            Error::here(format!("port {port} on 127.0.0.1 is in use"), "`--port 0` takes any free one, `--port N` another")
+        StartError::PortInUse { at } => {
+            let what = format!("port {} on {} is in use", at.port(), at.ip());
+            Error::here(what, "`--port 0` takes any free one, `--port N` another")
         }
-        StartError::Listen { port, source } => {
-            Error::here(format!("cannot listen on port {port} of 127.0.0.1: {source}"), "`--port 0` takes any free one")
+        StartError::Listen { at, source } => {
+            let hint = if at.ip().is_loopback() {
+                "`--port 0` takes any free one"
+            } else {
+                "`--listen` takes an address of this machine, or 0.0.0.0 for all of them; `--port 0` takes any free port"
+            };
+            Error::here(format!("cannot listen on port {} of {}: {source}", at.port(), at.ip()), hint)
         }
         StartError::Thread(source) => Error::here(format!("cannot start the local cloud: {source}"), ""),
     }

@@ -9,7 +9,7 @@ mod tests;
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -74,7 +74,7 @@ pub struct Backend {
 }
 
 struct Shared {
-    port: u16,
+    address: SocketAddr,
     verifier: Option<Verifier>,
     shell: Shell,
     messages: Mutex<VecDeque<Message>>,
@@ -94,9 +94,9 @@ impl Backend {
         }
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
-        let port = listener.local_addr()?.port();
+        let address = listener.local_addr()?;
         let state = Arc::new(Shared {
-            port,
+            address,
             verifier,
             shell: Shell::new(options.allow_commands),
             messages: Mutex::default(),
@@ -117,7 +117,7 @@ impl Backend {
             runtime.shutdown_timeout(Duration::from_secs(1));
         };
         let thread = std::thread::Builder::new().name("wsfix-backend".to_owned()).spawn(serve)?;
-        Ok(Self { url: format!("http://127.0.0.1:{port}"), state, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { url: format!("http://{address}"), state, stop: Some(stop), thread: Some(thread) })
     }
 
     /// The base URL, without a slash at its end.
@@ -176,7 +176,7 @@ fn refusal(status: StatusCode, why: &str) -> Response {
 
 async fn answer(State(state): State<Arc<Shared>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    if let Some(why) = guard::refusal(Door::Control, &parts.uri, &parts.headers, state.port) {
+    if let Some(why) = guard::refusal(Door::Control, &parts.uri, &parts.headers, state.address) {
         return refusal(StatusCode::FORBIDDEN, why);
     }
     let path = parts.uri.path();

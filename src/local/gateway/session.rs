@@ -8,7 +8,7 @@ use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
@@ -29,6 +29,8 @@ const IDLE: Duration = Duration::from_secs(10 * 60);
 const LONGEST: Duration = Duration::from_secs(2 * 60 * 60);
 /// A client that takes nothing for so long (real time) is lost.
 const STUCK: Duration = Duration::from_secs(30);
+/// Messages of one connection that are worked on, or whose replies wait to be sent; no more is read before.
+const WORKING: usize = 512;
 /// So long (real time) a client gets to answer a close.
 const CLOSING: Duration = Duration::from_secs(2);
 /// A client that sends nothing for so long (real time) has sent all that it had on the way.
@@ -108,15 +110,21 @@ async fn converse(world: &Arc<World>, connection: &Arc<Connection>, outbound: &m
     let ends_at = Instant::now() + world.clock.real(LONGEST);
     let idle = world.clock.real(IDLE);
     let mut idle_at = Instant::now() + idle;
+    let room = Arc::new(Semaphore::new(WORKING));
     loop {
+        let next = async { (room.clone().acquire_owned().await, socket.next().await) };
         tokio::select! {
-            incoming = socket.next() => match incoming {
+            (place, incoming) = next => match incoming {
                 Some(Ok(Message::Text(body))) => {
                     connection.touch(world.clock.now_ms());
                     idle_at = Instant::now() + idle;
                     let body = body.as_str().to_owned();
                     // Messages of one connection may overtake each other.
-                    tokio::spawn(messages::serve(world.clone(), connection.clone(), body));
+                    let (world, connection) = (world.clone(), connection.clone());
+                    tokio::spawn(async move {
+                        messages::serve(world, connection, body).await;
+                        drop(place);
+                    });
                 }
                 Some(Ok(Message::Binary(_))) => return Stop::Ours(1003, "Binary data is not supported"),
                 Some(Ok(Message::Close(frame))) => return Stop::Theirs(End::said(frame)),

@@ -18,6 +18,8 @@ use crate::local::wire::ServiceError;
 
 /// All files together, unpacked.
 const UNZIPPED: u64 = 262_144_000;
+/// Files and folders: as many as a zip without extensions can list. AWS names no number.
+const ENTRIES: usize = 65_535;
 /// The zip as it is uploaded.
 const ZIPPED: usize = 52_428_800;
 
@@ -58,6 +60,9 @@ impl Code {
         let mut archive = ZipArchive::new(Cursor::new(zip)).map_err(|_| unreadable())?;
         if archive.is_empty() {
             return Err(invalid("Uploaded file must be a non-empty zip"));
+        }
+        if archive.len() > ENTRIES {
+            return Err(unreadable());
         }
         let mut left = limit;
         for index in 0..archive.len() {

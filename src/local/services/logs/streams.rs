@@ -9,6 +9,9 @@ use crate::local::json::{invalid, need, read};
 use crate::local::wire::{Call, ServiceError};
 use crate::local::world::World;
 
+/// So many lines of a stream are kept at least; with twice as many, the oldest half goes.
+const KEPT: usize = 10_000;
+
 /// A stream, its events by time.
 pub(super) struct Stream {
     pub created_ms: i64,
@@ -36,6 +39,9 @@ impl Stream {
             + &ids::alphanumeric(16).replace(|letter: char| letter.is_ascii_alphabetic(), "0");
         let at = self.events.partition_point(|event| event.timestamp <= timestamp);
         self.events.insert(at, Event { id, timestamp, ingested_ms, message });
+        if self.events.len() >= 2 * KEPT {
+            self.events.drain(..KEPT);
+        }
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -138,4 +144,17 @@ pub(super) fn describe(world: &World, call: &Call) -> Body {
         body["nextToken"] = Value::from(format!("at-{}", start + limit));
     }
     Ok(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KEPT, Stream};
+
+    #[test]
+    fn a_stream_does_not_grow_without_end() {
+        let mut stream = Stream::new(0);
+        (0..5 * KEPT).for_each(|number| stream.push(i64::try_from(number).unwrap(), 0, String::new()));
+        assert!((KEPT..2 * KEPT).contains(&stream.events.len()), "{}", stream.events.len());
+        assert_eq!(stream.last_event_ms(), i64::try_from(5 * KEPT - 1).ok());
+    }
 }
