@@ -43,6 +43,10 @@ test *args:
 bench:
     cargo bench --locked --bench provision
 
+# 2,000 connections, 1,000 messages a second for a minute, on the local cloud; builds for release
+bench-load *args:
+    cargo bench --locked --bench load -- {{ args }}
+
 # What the handler costs, beside others; builds them all, needs Node.js
 bench-handler:
     cargo bench --locked --bench handler

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
-use crate::support::skip;
+use crate::support::{docs, skip};
 
 const TOOL: &str = env!("CARGO_BIN_EXE_wsfix");
 const HANDLER: &str = env!("CARGO_BIN_EXE_wsfix-handler");
@@ -23,12 +23,13 @@ fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/external").join(name)
 }
 
-/// Runs one judge. Without its packages it is skipped.
-fn judge(name: &str, arguments: &[&str]) {
+/// Runs one judge; what it printed. Without its packages it is skipped.
+fn judge(name: &str, arguments: &[&str]) -> Option<String> {
     let python = match &*PYTHON {
         Ok(python) => python,
         Err(why) => {
-            return skip(name, &format!("its Python packages cannot be installed: {}", why.lines().last().unwrap_or_default()));
+            skip(name, &format!("its Python packages cannot be installed: {}", why.lines().last().unwrap_or_default()));
+            return None;
         }
     };
     let mut command = Command::new(python);
@@ -39,6 +40,7 @@ fn judge(name: &str, arguments: &[&str]) {
     let ended = child.wait_with_output().expect("a child");
     let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(ended.status.success(), "{name}: {}\n{}\n{}", ended.status, said(&ended.stdout), said(&ended.stderr));
+    Some(said(&ended.stdout))
 }
 
 #[test]
@@ -85,4 +87,11 @@ fn the_files_of_the_templates_are_what_they_say() {
         return skip("template_lint.py", &format!("actionlint cannot be installed: {}", why.lines().last().unwrap_or_default()));
     }
     judge("template_lint.py", &[TOOL, &folder.display().to_string()]);
+}
+
+#[test]
+fn the_front_door_passes_autobahns_cases() {
+    let Some(said) = judge("with_autobahn.py", &[TOOL, HANDLER]) else { return };
+    let table: String = said.lines().filter(|line| line.starts_with('|')).flat_map(|line| [line, "\n"]).collect();
+    docs::hold("reliability.md", "autobahn", &table);
 }

@@ -1,8 +1,10 @@
 //! What a run does when something goes wrong: the tables of docs/reliability.md, one file for each.
 
+mod abuse;
 mod asynchronous;
 mod fidelity;
 mod interrupts;
+mod load;
 mod picture;
 mod races;
 mod scene;

@@ -4,6 +4,7 @@ pub(crate) mod aws;
 pub(crate) mod console;
 pub(crate) mod docs;
 pub(crate) mod elf;
+pub(crate) mod load;
 pub(crate) mod packages;
 
 use std::cell::RefCell;
