@@ -232,9 +232,28 @@ fn connection(reader: &mut Reader<'_>) -> Connection {
         reader.wrong(&found.spot, "`profile` has a line break in it", "write the name of a profile of your AWS configuration");
     }
     let endpoint_url = url(reader, "endpoint_url", urls::endpoint).map(|found| found.value);
+    empty_endpoints(reader, endpoint_url.is_some());
     // The SDK reads AWS_PROFILE by itself, and weighs it as every AWS tool does; a profile that a flag or the file names is meant.
     let profile = profile.filter(|found| !matches!(found.spot, Spot::Variable(_))).map(|found| found.value);
     Connection { region: region.map(|found| found.value), profile, endpoint_url, keys: None, pace: Pace::default(), gateway_rate: None }
+}
+
+/// The SDK reads these by itself, and panics where one is set to nothing.
+fn empty_endpoints(reader: &mut Reader<'_>, endpoint_is_known: bool) {
+    const NAMES: [&str; 7] = [
+        "AWS_ENDPOINT_URL",
+        "AWS_ENDPOINT_URL_STS",
+        "AWS_ENDPOINT_URL_IAM",
+        "AWS_ENDPOINT_URL_DYNAMODB",
+        "AWS_ENDPOINT_URL_LAMBDA",
+        "AWS_ENDPOINT_URL_APIGATEWAYV2",
+        "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS",
+    ];
+    let empty = |name: &&str| (reader.environment)(name) == Some(Ok(String::new()));
+    let found: Vec<&'static str> = NAMES.into_iter().filter(empty).collect();
+    for name in found.into_iter().filter(|name| !endpoint_is_known || *name != "AWS_ENDPOINT_URL") {
+        reader.wrong(&Spot::Variable(name), format!("{name} is empty"), format!("unset {name}, or give it a URL"));
+    }
 }
 
 pub(super) fn url(reader: &mut Reader<'_>, path: &str, check: fn(&str) -> Result<String, (&'static str, String)>) -> Option<Found<String>> {

@@ -59,7 +59,8 @@ impl Tool {
         let ended = Ended::of(command.args(arguments).output().expect("it runs"));
         // `dev` shows the keys of its own cloud: that is what it is for.
         let secret = |name: &str| name != "AWS_ACCESS_KEY_ID" && VARIABLES.contains(&name);
-        for (name, value) in self.variables.iter().filter(|(name, _)| secret(name) && arguments.first() != Some(&"dev")) {
+        let set = |(name, value): &&(&'static str, String)| secret(name) && !value.is_empty();
+        for (name, value) in self.variables.iter().filter(|variable| set(variable) && arguments.first() != Some(&"dev")) {
             assert!(
                 !ended.out.contains(value) && !ended.err.contains(value),
                 "{name} is shown by {arguments:?}:\n{}\n{}",

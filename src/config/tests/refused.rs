@@ -162,3 +162,15 @@ fn the_environment_must_fit_into_lambda() {
     let told = bench.told();
     assert!(told.contains("JWT_SECRET (4010 bytes)") && !told.contains("yyy"), "{told}");
 }
+
+#[test]
+fn an_endpoint_that_is_set_to_nothing() {
+    let mut bench = Bench::new();
+    bench.set("AWS_ENDPOINT_URL_LAMBDA", "");
+    assert!(bench.told().contains("AWS_ENDPOINT_URL_LAMBDA is empty"), "{}", bench.told());
+    let mut bench = Bench::new();
+    bench.set("AWS_ENDPOINT_URL", "");
+    assert!(bench.told().contains("fix: unset AWS_ENDPOINT_URL, or give it a URL"), "{}", bench.told());
+    bench.flags.endpoint_url = Some("http://127.0.0.1:4566".into());
+    bench.load().expect("the flag wins, and the SDK does not look");
+}
