@@ -89,7 +89,7 @@ impl World {
     pub(crate) fn denial(&self, caller: &Caller, action: &str, resource: &str, reason: &Reason) -> ServiceError {
         let (status, code) = match service_of(action) {
             "iam" | "sts" => (403, "AccessDenied"),
-            "dynamodb" | "logs" | "ssm" | "secretsmanager" => (400, "AccessDeniedException"),
+            "dynamodb" | "logs" | "ssm" | "secretsmanager" | "apprunner" => (400, "AccessDeniedException"),
             _ => (403, "AccessDeniedException"),
         };
         ServiceError::new(status, code, self.denial_text(caller, action, resource, reason))

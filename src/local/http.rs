@@ -161,6 +161,7 @@ async fn dispatch(world: &Arc<World>, call: &Call) -> Outcome {
         Service::Logs => services::logs::answer(world, call).await,
         Service::Ssm => services::ssm::answer(world, call).await,
         Service::SecretsManager => services::secretsmanager::answer(world, call).await,
+        Service::AppRunner => services::apprunner::answer(world, call).await,
     }
 }
 
@@ -192,6 +193,7 @@ fn service_of(parts: &Parts, credential: Option<&Credential>, form: Option<&Form
         Some("logs") => Some(Service::Logs),
         Some("ssm") => Some(Service::Ssm),
         Some("secretsmanager") => Some(Service::SecretsManager),
+        Some("apprunner") => Some(Service::AppRunner),
         Some(_) => None,
         None => target(parts).map(|(service, _)| service).or_else(|| {
             if let Some(form) = form {
@@ -229,6 +231,7 @@ fn target(parts: &Parts) -> Option<(Service, &str)> {
         "Logs_20140328" => Service::Logs,
         "AmazonSSM" => Service::Ssm,
         "secretsmanager" => Service::SecretsManager,
+        "AppRunner" => Service::AppRunner,
         _ => return None,
     };
     Some((service, operation))

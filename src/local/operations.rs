@@ -12,7 +12,9 @@ pub(crate) fn of_path(service: Service, method: &Method, path: &str) -> Option<&
         Service::ApiGatewayV2 => api_gateway(method.as_str(), parts.get(1..)?),
         Service::ApiGateway => account(method.as_str(), &parts),
         Service::ExecuteApi => connections(method.as_str(), path),
-        Service::Sts | Service::Iam | Service::DynamoDb | Service::Logs | Service::Ssm | Service::SecretsManager => None,
+        Service::Sts | Service::Iam | Service::DynamoDb | Service::Logs | Service::Ssm | Service::SecretsManager | Service::AppRunner => {
+            None
+        }
     }
 }
 

@@ -24,7 +24,7 @@ impl Service {
     pub(crate) fn protocol(self) -> Protocol {
         match self {
             Self::Sts | Self::Iam => Protocol::Query,
-            Self::DynamoDb => Protocol::Json("application/x-amz-json-1.0"),
+            Self::DynamoDb | Self::AppRunner => Protocol::Json("application/x-amz-json-1.0"),
             Self::Logs | Self::Ssm | Self::SecretsManager => Protocol::Json("application/x-amz-json-1.1"),
             Self::Lambda | Self::ApiGatewayV2 | Self::ApiGateway | Self::ExecuteApi => Protocol::Rest,
         }
@@ -41,6 +41,7 @@ impl Service {
             Self::Logs => "logs",
             Self::Ssm => "ssm",
             Self::SecretsManager => "secretsmanager",
+            Self::AppRunner => "apprunner",
             Self::ExecuteApi => "execute-api",
         }
     }
@@ -96,6 +97,7 @@ fn failure(service: Service, error: ServiceError, request_id: &str) -> Answer {
                 | Service::Logs
                 | Service::Ssm
                 | Service::SecretsManager
+                | Service::AppRunner
                 | Service::ExecuteApi => error.code.clone(),
             };
             let mut body = Map::from_iter([("__type".to_owned(), Value::from(kind))]);

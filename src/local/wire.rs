@@ -16,6 +16,7 @@ pub(crate) enum Service {
     Logs,
     Ssm,
     SecretsManager,
+    AppRunner,
     /// `@connections`
     ExecuteApi,
 }

@@ -63,7 +63,7 @@ pub(crate) fn unanswered(call: ApiCall, resource: &str, said: &str) -> AwsError 
     AwsError::of(call, resource, Cause::Other, Some(said.to_owned()))
 }
 
-/// An answer of `@connections` that is no success. Its 410 has no message.
+/// An answer that is no success, to a call that no SDK client made. The 410 of `@connections` has no message.
 pub(crate) fn refused(call: ApiCall, resource: &str, status: StatusCode, code: &str, text: &str) -> AwsError {
     let code = plain_code(code);
     let cause = match status {

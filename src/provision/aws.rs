@@ -28,6 +28,8 @@ pub(crate) struct Clients {
     pub(crate) logs: aws_sdk_cloudwatchlogs::Client,
     pub(crate) lambda: aws_sdk_lambda::Client,
     pub(crate) api: aws_sdk_apigatewayv2::Client,
+    /// Another endpoint for every service; `None`: each has its own.
+    pub(crate) endpoint: Option<String>,
     /// For what no SDK client here signs.
     pub(crate) credentials: Option<SharedCredentialsProvider>,
     pace: Pace,
@@ -50,6 +52,7 @@ impl Clients {
             logs: aws_sdk_cloudwatchlogs::Client::new(&config),
             lambda: aws_sdk_lambda::Client::new(&config),
             api: gateway(&config, connection),
+            endpoint: config.endpoint_url().map(str::to_owned),
             credentials: config.credentials_provider(),
             pace: connection.pace,
         })
@@ -96,13 +99,19 @@ async fn sdk_config(connection: &Connection) -> SdkConfig {
     loader.load().await
 }
 
+/// The Region that is set, in the config or in the profile. Calls nobody.
+pub(crate) async fn region(connection: &Connection) -> Option<Region> {
+    if let Some(region) = &connection.region {
+        return Some(Region::new(region.clone()));
+    }
+    let profile = ProfileFileRegionProvider::builder();
+    let profile = connection.profile.iter().fold(profile, |builder, name| builder.profile_name(name));
+    profile.build().region().await
+}
+
 /// The credentials of one profile, whatever the environment has.
 async fn of_profile(profile: &str, connection: &Connection) -> ProfileFileCredentialsProvider {
-    let region = match &connection.region {
-        Some(region) => Some(Region::new(region.clone())),
-        None => ProfileFileRegionProvider::builder().profile_name(profile).build().region().await,
-    };
-    let provider = ProviderConfig::default().with_region(region).with_http_client(http_client(connection));
+    let provider = ProviderConfig::default().with_region(region(connection).await).with_http_client(http_client(connection));
     ProfileFileCredentialsProvider::builder().configure(&provider).profile_name(profile).build()
 }
 

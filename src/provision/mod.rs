@@ -3,6 +3,7 @@
 //! Data flows one way: config -> desired -> observed -> plan -> apply -> outputs. The account is the state; there is no state file.
 
 mod answer;
+pub mod app_runner;
 mod apply;
 mod aws;
 pub mod blueprint;
@@ -38,6 +39,7 @@ mod resource;
 mod resources;
 mod rivals;
 pub mod roles;
+mod signed;
 mod simulate;
 pub mod stacks;
 mod turns;

@@ -1,6 +1,7 @@
 //! `wsfix init`: writes a `wsfix.yaml` for the app in this folder.
 
 mod folder;
+mod services;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -23,7 +24,9 @@ use write::{Answers, yaml};
 #[derive(clap::Args)]
 #[command(
     after_help = "It looks for package.json, Dockerfile, apprunner.yaml and .env files; of variables it reads names, and values that are
-URLs. No secret is asked for or written: the file says where it is. `--config FILE` names another file than wsfix.yaml.
+URLs. Where neither a flag nor a file has the backend's URL, the account's App Runner services are listed, if a Region is set;
+with --yes the only one that runs is taken. No secret is asked for or written: the file says where it is. `--config FILE` names
+another file than wsfix.yaml.
 
 Examples:
   wsfix init
@@ -84,8 +87,14 @@ pub(crate) fn run(args: &InitArgs, global: &Global, ui: &Ui) -> Result<Exit, Err
     if !args.yes && !ui.interactive() {
         return Err(Error::usage("nobody can be asked here", "give `--yes`, and flags for what is to be otherwise"));
     }
-    let finds = look(Path::new("."));
+    let mut finds = look(Path::new("."));
+    let known = args.backend_url.is_some() || finds.backend_url.is_some();
+    let services = if known { Vec::new() } else { services::list(global, ui)? };
+    finds.notes.extend(services.iter().map(services::line));
     finds.notes.iter().for_each(|note| ui.say(&format!("found     {}", printable(note))));
+    if !known {
+        finds.backend_url = services::pick(&services, args.yes, ui)?;
+    }
     let proposed = proposed(args, global, &finds);
     let answers = if args.yes { proposed } else { asked(proposed, args, ui)? };
     let text = yaml(&answers);

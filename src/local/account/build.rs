@@ -7,7 +7,7 @@ use serde_json::json;
 use serde_yaml::Spanned;
 
 use super::file::{Entry, File, Policy, SessionEntry, Wrong};
-use super::{Account, Entity, EntityKind, Key, Managed, Owner, Parameter, ServiceControl};
+use super::{Account, AppRunnerService, Entity, EntityKind, Key, Managed, Owner, Parameter, ServiceControl};
 use crate::policy::{Document, Effect};
 
 pub(super) fn account(file: File) -> Result<Account, Wrong> {
@@ -16,6 +16,9 @@ pub(super) fn account(file: File) -> Result<Account, Wrong> {
         return Err(Wrong::at(&id, "an account id has twelve digits; write it in quotes"));
     }
     let parameter = |(name, entry): (String, super::file::ParameterEntry)| (name, Parameter { value: entry.value, secure: entry.secure });
+    let app_runner = |(name, entry): (String, super::file::AppRunnerEntry)| {
+        (name, AppRunnerService { url: entry.url, status: entry.status.unwrap_or_else(|| "RUNNING".to_owned()) })
+    };
     let mut account = Account {
         managed: file.policies.iter().map(|(name, policy)| managed(&id.value, name, policy)).collect::<Result<_, _>>()?,
         id: id.value,
@@ -28,6 +31,7 @@ pub(super) fn account(file: File) -> Result<Account, Wrong> {
         log_role: None,
         parameters: file.parameters.into_iter().map(parameter).collect(),
         secrets: file.secrets,
+        app_runner_services: file.apprunner_services.into_iter().map(app_runner).collect(),
     };
     if let Some(pair) = file.root {
         add_key(&mut account, &pair.access_key_id, pair.secret_access_key, None, Owner::Root)?;

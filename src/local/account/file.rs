@@ -62,6 +62,8 @@ pub(super) struct File {
     pub parameters: BTreeMap<String, ParameterEntry>,
     #[serde(default)]
     pub secrets: BTreeMap<String, String>,
+    #[serde(default)]
+    pub apprunner_services: BTreeMap<String, AppRunnerEntry>,
 }
 
 #[derive(Deserialize)]
@@ -106,6 +108,14 @@ pub(super) struct ParameterEntry {
     pub value: String,
     #[serde(default)]
     pub secure: bool,
+}
+
+/// A service of App Runner.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AppRunnerEntry {
+    pub url: Option<String>,
+    pub status: Option<String>,
 }
 
 /// A document that is checked where it stands, so that the error names its place.
@@ -188,6 +198,7 @@ impl File {
             service_control_policies: upon(base.service_control_policies, self.service_control_policies),
             parameters: upon(base.parameters, self.parameters),
             secrets: upon(base.secrets, self.secrets),
+            apprunner_services: upon(base.apprunner_services, self.apprunner_services),
         })
     }
 

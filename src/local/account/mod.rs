@@ -30,6 +30,16 @@ pub struct Account {
     pub(crate) log_role: Option<String>,
     pub(crate) parameters: BTreeMap<String, Parameter>,
     pub(crate) secrets: BTreeMap<String, String>,
+    pub(crate) app_runner_services: BTreeMap<String, AppRunnerService>,
+}
+
+/// A service of App Runner.
+#[derive(Clone, Debug)]
+pub(crate) struct AppRunnerService {
+    /// Its host; `None`: one that is made up.
+    pub url: Option<String>,
+    /// As App Runner writes it: `RUNNING`, `PAUSED`.
+    pub status: String,
 }
 
 /// What policies can be on.

@@ -26,7 +26,7 @@ fn throttled(service: Service) -> ServiceError {
         Service::ApiGatewayV2 | Service::ApiGateway => ServiceError::new(429, "TooManyRequestsException", "Too Many Requests"),
         Service::ExecuteApi => ServiceError::new(429, "LimitExceededException", ""),
         Service::Sts | Service::Iam => ServiceError::new(400, "Throttling", "Rate exceeded"),
-        Service::DynamoDb | Service::Logs | Service::Ssm | Service::SecretsManager => {
+        Service::DynamoDb | Service::Logs | Service::Ssm | Service::SecretsManager | Service::AppRunner => {
             ServiceError::new(400, "ThrottlingException", "Rate exceeded")
         }
     }
@@ -42,6 +42,7 @@ fn broken(service: Service) -> ServiceError {
         Service::Sts => ServiceError::new(500, "InternalFailure", "The request processing has failed because of an unknown error."),
         Service::Ssm => ServiceError::new(500, "InternalServerError", "An error occurred on the server side."),
         Service::SecretsManager => ServiceError::new(500, "InternalServiceError", "An error occurred on the server side."),
+        Service::AppRunner => ServiceError::new(500, "InternalServiceErrorException", "An unexpected service exception occurred."),
         Service::ApiGatewayV2 | Service::ApiGateway | Service::ExecuteApi => {
             ServiceError::new(500, "InternalServerErrorException", "Internal server error")
         }

@@ -2,6 +2,7 @@
 
 pub(crate) mod apigateway;
 pub(crate) mod apigatewayv2;
+pub(crate) mod apprunner;
 pub(crate) mod dynamodb;
 pub(crate) mod iam;
 pub(crate) mod lambda;

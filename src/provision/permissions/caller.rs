@@ -21,6 +21,13 @@ pub(crate) fn caller(scope: Scope<'_>) -> Vec<Need> {
     needs
 }
 
+/// What `init` asks for where it is allowed. No other command does, so it is in no policy that wsfix writes.
+pub(crate) fn before_a_stack() -> Need {
+    Row::new(Group::Backends, Phase::Init, "apprunner:ListServices", &["ListServices"])
+        .on("*")
+        .optional("finds the backend among the account's App Runner services", "no App Runner service is proposed as the backend")
+}
+
 /// A stack at work.
 fn operate(scope: Scope<'_>) -> Vec<Need> {
     let table = scope.place.table(&scope.want.table);

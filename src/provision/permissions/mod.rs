@@ -8,7 +8,7 @@ mod handler;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use caller::caller;
+pub(crate) use caller::{before_a_stack, caller};
 pub(crate) use handler::execution_role;
 
 use super::desired::Desired;
@@ -54,6 +54,7 @@ pub(crate) enum Group {
     Caller,
     Connections,
     ReadLogs,
+    Backends,
     Items,
     Replies,
     LogLines,
@@ -79,6 +80,7 @@ impl Group {
             Self::Caller => "ReadOwnPermissions",
             Self::Connections => "ReadConnections",
             Self::ReadLogs => "ReadLogs",
+            Self::Backends => "ReadBackends",
             Self::Items => "ConnectionItems",
             Self::Replies => "Replies",
             Self::LogLines => "LogLines",
@@ -90,6 +92,8 @@ impl Group {
 /// When a permission is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
+    /// By `init`, before there is a config.
+    Init,
     /// By every command, to see what is there; and while waiting for a change.
     Look,
     /// By `provision` before the first change, and by `plan --preflight`.
@@ -108,6 +112,7 @@ impl Phase {
     /// As a person reads it.
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Self::Init => "init",
             Self::Look => "look",
             Self::Preflight => "preflight",
             Self::Provision => "provision",

@@ -34,6 +34,7 @@ fn every_need() -> (Vec<Need>, Vec<Need>) {
         callers.extend(caller(scope));
         handlers.extend(execution_role(scope));
     }
+    callers.push(before_a_stack());
     (callers, handlers)
 }
 
