@@ -25,7 +25,14 @@ fn quota(service: Service, operation: &str) -> Option<(String, Limit)> {
             Some((format!("logs {operation}"), (5.0, 5)))
         }
         (
-            Service::Logs | Service::Sts | Service::Iam | Service::DynamoDb | Service::Ssm | Service::SecretsManager | Service::ExecuteApi,
+            Service::Logs
+            | Service::Sts
+            | Service::Iam
+            | Service::DynamoDb
+            | Service::Ssm
+            | Service::SecretsManager
+            | Service::AppRunner
+            | Service::ExecuteApi,
             _,
         ) => None,
     }
