@@ -119,7 +119,7 @@ fn services_that_cannot_be_listed_stop_nothing() {
     assert_eq!((line.as_str(), notes(&denied)), (OPEN, 1), "{}", denied.err);
 
     let cloud = with_services(services);
-    let (stranger, line) = init(&cloud, |tool| tool.set("AWS_SECRET_ACCESS_KEY", "wrong"));
+    let (stranger, line) = init(&cloud, |tool| tool.set("AWS_SECRET_ACCESS_KEY", "not-the-secret-of-this-key"));
     stranger.says(0, &[&format!("{without} (there are no AWS credentials, or they are wrong or expired)")]);
     assert_eq!((line.as_str(), notes(&stranger)), (OPEN, 1), "{}", stranger.err);
 
