@@ -30,6 +30,14 @@ pub enum Error {
     Stopped { done: Vec<String>, left: Vec<String> },
 }
 
+impl Error {
+    /// Whether a failed look says nothing about the next one.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        matches!(self, Self::Aws(error) if matches!(error.cause, Cause::Throttled | Cause::Unreachable | Cause::NotReady | Cause::Other))
+    }
+}
+
 /// Something that stands in the way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {

@@ -11,7 +11,6 @@ use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
 use crate::config::{Config, Purpose, Settings};
-use crate::provision::error::Cause;
 use crate::provision::log_lines::{Follower, Line, LogGroup, Reading, Silence};
 use crate::provision::{self, Consent, Run, Stop};
 
@@ -226,7 +225,7 @@ async fn follow(args: &LogsArgs, config: &Config, ui: &Ui) -> Result<Exit, Error
                 follower.complete(now());
                 pause = PAUSE;
             }
-            Err(error) if first || !passes(&error) => return Err(error.into()),
+            Err(error) if first || !error.passes() => return Err(error.into()),
             Err(error) => {
                 if pause == PAUSE {
                     ui.note(&format!("lines cannot be read just now, it is tried again: {error}"));
@@ -244,11 +243,6 @@ async fn follow(args: &LogsArgs, config: &Config, ui: &Ui) -> Result<Exit, Error
             () = interrupts.next() => return Ok(Exit::Done),
         }
     }
-}
-
-/// Whether a failed reading says nothing about the next one.
-fn passes(error: &provision::Error) -> bool {
-    matches!(error, provision::Error::Aws(error) if matches!(error.cause, Cause::Throttled | Cause::Unreachable | Cause::NotReady | Cause::Other))
 }
 
 /// Lines on their way to a person or a program.

@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 
 use crate::config::{Config, Purpose};
 use crate::provision::connections::{Connection, Connections};
-use crate::provision::error::Cause;
 use crate::provision::progress::{Event, Reporter};
 use crate::provision::{self, Consent, Run, Status, Stop};
 
@@ -65,7 +64,7 @@ async fn watch(config: &Config, pause: Duration, ui: &Ui) -> Result<Exit, Error>
                 let now = now_ms();
                 ui.refresh(&screen::show(&config.stack, &status, now, ui.paint()), &document(&config.stack, &status, now))?;
             }
-            Err(error) if first || !passes(&error) => return Err(error.into()),
+            Err(error) if first || !error.passes() => return Err(error.into()),
             Err(error) => ui.note(&format!("this look failed, the next one follows: {error}")),
         }
         first = false;
@@ -74,11 +73,6 @@ async fn watch(config: &Config, pause: Duration, ui: &Ui) -> Result<Exit, Error>
             () = interrupts.next() => return Ok(Exit::Done),
         }
     }
-}
-
-/// Whether a failed look says nothing about the next one.
-fn passes(error: &provision::Error) -> bool {
-    matches!(error, provision::Error::Aws(error) if matches!(error.cause, Cause::Throttled | Cause::Unreachable | Cause::NotReady | Cause::Other))
 }
 
 /// Tells nothing: who watches has seen the first look.
