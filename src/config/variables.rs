@@ -25,6 +25,8 @@ const RESERVED: &[&str] = &[
 ];
 /// What the handler gets from wsfix, besides `WSFIX_*`.
 const OURS: &[&str] = &[env::TABLE_NAME, env::APP_RUNNER_URL, env::JWT_SECRET, env::JWT_SECRET_REF, env::DOMAIN_NAME, env::STAGE];
+/// Those of them that are secrets.
+const SECRETS: &[&str] = &[env::JWT_SECRET, env::SIGNING_KEY, env::TICKET_KEY];
 
 /// Reads `function.environment`.
 pub(super) fn read(reader: &mut Reader<'_>) -> BTreeMap<String, Secret> {
@@ -48,7 +50,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> BTreeMap<String, Secret> {
 }
 
 fn check(name: &str) -> Result<(), &'static str> {
-    if OURS.contains(&name) || name.starts_with("WSFIX_") {
+    if is_ours(name) {
         Err("wsfix sets it from its own settings; use another name")
     } else if RESERVED.contains(&name) || name.starts_with("AWS_LAMBDA_") {
         Err("Lambda sets it itself; use another name")
@@ -62,6 +64,16 @@ fn check(name: &str) -> Result<(), &'static str> {
     } else {
         Ok(())
     }
+}
+
+fn is_ours(name: &str) -> bool {
+    OURS.contains(&name) || name.starts_with("WSFIX_")
+}
+
+/// Whether a plan may show what a variable of the function holds: a setting of wsfix's own that is no secret. Any other one may be a secret.
+#[must_use]
+pub fn may_be_shown(name: &str) -> bool {
+    is_ours(name) && !SECRETS.contains(&name)
 }
 
 /// A guess for a warning. Names decide; short values and addresses of secrets are let be.
@@ -90,23 +102,12 @@ pub(super) fn check_size(reader: &mut Reader<'_>, config: &Config) {
     reader.wrong(&spot, what, "keep large values elsewhere, such as in SSM, and pass their names");
 }
 
-/// An environment variable of the function.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Variable {
-    /// What the function gets.
-    pub value: Secret,
-    /// Whether a plan may show it.
-    pub public: bool,
-}
-
 /// The function's variables, but for those that depend on the API and the reply mode. What equals the handler's own default is left out.
 #[must_use]
-pub fn of(config: &Config) -> BTreeMap<String, Variable> {
-    let given = config.function.environment.iter();
-    let mut variables: BTreeMap<String, Variable> =
-        given.map(|(name, value)| (name.clone(), Variable { value: value.clone(), public: false })).collect();
-    let mut put = |name: &str, value: Secret, public: bool| {
-        variables.insert(name.to_owned(), Variable { value, public });
+pub fn of(config: &Config) -> BTreeMap<String, Secret> {
+    let mut variables = config.function.environment.clone();
+    let mut put = |name: &str, value: Secret| {
+        variables.insert(name.to_owned(), value);
     };
     let from = config.jwt.token_from.iter().map(|from| word(*from)).collect::<Vec<_>>().join(",");
     let algorithm = config.jwt.algorithm.name();
@@ -135,37 +136,37 @@ pub fn of(config: &Config) -> BTreeMap<String, Variable> {
     ];
     for (name, value) in shown {
         if let Some(value) = value {
-            put(name, Secret::new(value), true);
+            put(name, Secret::new(value));
         }
     }
     let secrets =
         [(&config.jwt.secret, env::JWT_SECRET, env::JWT_SECRET_REF), (&config.jwt.ticket_key, env::TICKET_KEY, env::TICKET_KEY_REF)];
     for (secret, name, reference) in secrets {
         match secret {
-            Some(SecretSource::Value(secret)) => put(name, secret.clone(), false),
-            Some(SecretSource::Ssm(parameter)) => put(reference, Secret::new(format!("ssm:{parameter}")), true),
+            Some(SecretSource::Value(secret)) => put(name, secret.clone()),
+            Some(SecretSource::Ssm(parameter)) => put(reference, Secret::new(format!("ssm:{parameter}"))),
             Some(SecretSource::SecretsManager { id, member }) => {
                 let member = member.as_ref().map(|member| format!("#{member}")).unwrap_or_default();
-                put(reference, Secret::new(format!("secretsmanager:{id}{member}")), true);
+                put(reference, Secret::new(format!("secretsmanager:{id}{member}")));
             }
             None => {}
         }
     }
     match &config.jwt.keys {
-        Some(PublicKeys::Given(keys)) => put(env::JWKS, Secret::new(keys), true),
-        Some(PublicKeys::Issuer { url, pin: false }) => put(env::JWKS_URL, Secret::new(url), true),
+        Some(PublicKeys::Given(keys)) => put(env::JWKS, Secret::new(keys)),
+        Some(PublicKeys::Issuer { url, pin: false }) => put(env::JWKS_URL, Secret::new(url)),
         // What is pinned is not known before the issuer is asked.
         Some(PublicKeys::Issuer { pin: true, .. }) | None => {}
     }
     if let Some(key) = &config.signing_key {
-        put(env::SIGNING_KEY, key.clone(), false);
+        put(env::SIGNING_KEY, key.clone());
     }
     variables
 }
 
 /// Names and values as Lambda will count them, with the longest values of those that only the account knows.
 fn all(config: &Config) -> BTreeMap<String, String> {
-    let known = of(config).into_iter().map(|(name, variable)| (name, variable.value.expose().to_owned()));
+    let known = of(config).into_iter().map(|(name, variable)| (name, variable.expose().to_owned()));
     let region = config.connection.region.as_deref().unwrap_or("ap-southeast-2");
     let reply = if config.reply == Reply::RouteResponse { reply::ROUTE_RESPONSE } else { reply::MANAGEMENT_API };
     let mut variables: BTreeMap<String, String> = known.collect();

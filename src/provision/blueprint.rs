@@ -14,6 +14,7 @@ use super::ownership::description;
 use super::permissions::{Scope, execution_role};
 use super::request::Request;
 use super::resources::{function, integration, table};
+use crate::config::variables::may_be_shown;
 use crate::config::{AccessLogs, Config, Reply, Throttle};
 use crate::contract::{env, reply};
 
@@ -117,7 +118,7 @@ impl Blueprint {
         let mut environment = want.environment.clone();
         environment.extend(issuer::pinned(config).await.map_err(|refusal| Error::Refused(vec![refusal]))?);
         environment.remove(env::APP_RUNNER_URL);
-        let (shown, secret): (Vec<_>, Vec<_>) = environment.into_iter().partition(|(_, variable)| variable.public);
+        let (shown, secret): (Vec<_>, Vec<_>) = environment.into_iter().partition(|(name, _)| may_be_shown(name));
         let mut secrets: Vec<String> = secret.into_iter().map(|(name, _)| name).collect();
         secrets.extend(missing(config).filter(|name| !secrets.iter().any(|secret| secret == name)).map(str::to_owned).collect::<Vec<_>>());
         let needs = execution_role(Scope { want: &want, place, caller: None, role: None, api: None, table_policy: false });
@@ -136,7 +137,7 @@ impl Blueprint {
                 memory_mb: want.function.memory_mb,
                 timeout_seconds: want.function.timeout_seconds,
             },
-            environment: shown.into_iter().map(|(name, variable)| (name, variable.value.expose().to_owned())).collect(),
+            environment: shown.into_iter().map(|(name, value)| (name, value.expose().to_owned())).collect(),
             secrets,
             backend_url: config.backend_url.clone(),
             log_group: want.log_group(),

@@ -6,9 +6,10 @@ use super::Consent;
 use super::bundle::Bundle;
 use super::error::Refusal;
 use super::ownership::{Owner, Tags};
-use crate::config::variables::{self, Variable};
+use crate::config::variables;
 use crate::config::{AccessLogs, Api, Config, Function, Reply};
 use crate::contract::ownership;
+use crate::secret::Secret;
 
 /// The stack as the config wants it. What only the account knows (ids, the account itself) is not in it.
 #[derive(Clone, Debug)]
@@ -21,7 +22,7 @@ pub(crate) struct Desired {
     pub(crate) table: String,
     pub(crate) function: Function,
     /// The function's environment, but for what depends on the API and the reply mode.
-    pub(crate) environment: BTreeMap<String, Variable>,
+    pub(crate) environment: BTreeMap<String, Secret>,
     /// The handler to upload; `None`: not compared.
     pub(crate) code: Option<Bundle>,
     pub(crate) log_retention_days: i32,

@@ -6,7 +6,6 @@ use super::desired::Desired;
 use super::observed::Observed;
 use super::outputs;
 use super::roles;
-use crate::config::variables::Variable;
 use crate::contract::env;
 use crate::secret::Secret;
 
@@ -14,10 +13,10 @@ use crate::secret::Secret;
 const LIMIT_BYTES: usize = 4096;
 
 /// Every variable of the function.
-pub(crate) fn variables(want: &Desired, seen: &Observed) -> BTreeMap<String, Variable> {
+pub(crate) fn variables(want: &Desired, seen: &Observed) -> BTreeMap<String, Secret> {
     let mut variables = want.environment.clone();
     let mut say = |name: &str, value: String| {
-        variables.insert(name.to_owned(), Variable { value: Secret::new(value), public: true });
+        variables.insert(name.to_owned(), Secret::new(value));
     };
     let api = seen.api_id();
     say(env::DOMAIN_NAME, seen.place.host(api));
@@ -29,8 +28,8 @@ pub(crate) fn variables(want: &Desired, seen: &Observed) -> BTreeMap<String, Var
 }
 
 /// Says by how much the environment is too large, where it is.
-pub(crate) fn too_large(variables: &BTreeMap<String, Variable>) -> Option<String> {
-    let whole: BTreeMap<&str, &str> = variables.iter().map(|(name, variable)| (name.as_str(), variable.value.expose())).collect();
+pub(crate) fn too_large(variables: &BTreeMap<String, Secret>) -> Option<String> {
+    let whole: BTreeMap<&str, &str> = variables.iter().map(|(name, variable)| (name.as_str(), variable.expose())).collect();
     let bytes = serde_json::to_string(&whole).map_or(usize::MAX, |json| json.len());
     (bytes > LIMIT_BYTES).then(|| format!("its environment takes {bytes} bytes, and Lambda allows {LIMIT_BYTES}"))
 }

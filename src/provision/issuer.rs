@@ -8,7 +8,6 @@ use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 
 use super::error::Refusal;
 
-use crate::config::variables::Variable;
 use crate::config::{Config, PublicKeys};
 use crate::contract::env;
 use crate::https;
@@ -22,7 +21,7 @@ const LIMIT: Duration = Duration::from_secs(3);
 ///
 /// # Errors
 /// When the issuer gives no keys that can check a token.
-pub(crate) async fn pinned(config: &Config) -> Result<Option<(String, Variable)>, Refusal> {
+pub(crate) async fn pinned(config: &Config) -> Result<Option<(String, Secret)>, Refusal> {
     let Some(PublicKeys::Issuer { url, pin: true }) = &config.jwt.keys else { return Ok(None) };
     let refused = |reason: String| Refusal {
         resource: format!("issuer {url}"),
@@ -32,7 +31,7 @@ pub(crate) async fn pinned(config: &Config) -> Result<Option<(String, Variable)>
     let text = tokio::time::timeout(LIMIT, fetch(url)).await;
     let text = text.map_err(|_| refused(format!("no answer within {} s", LIMIT.as_secs())))?.map_err(refused)?;
     let keys = jose::compact(config.jwt.algorithm, &text).map_err(|why| refused(format!("its answer is {why}")))?;
-    Ok(Some((env::JWKS.to_owned(), Variable { value: Secret::new(keys), public: true })))
+    Ok(Some((env::JWKS.to_owned(), Secret::new(keys))))
 }
 
 /// Gets the document. Redirects are not followed.

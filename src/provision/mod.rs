@@ -39,6 +39,7 @@ mod resource;
 mod resources;
 mod rivals;
 pub mod roles;
+mod sensitive;
 mod signed;
 mod simulate;
 pub mod stacks;

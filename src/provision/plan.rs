@@ -195,7 +195,7 @@ mod tests {
             let want = desired(Settings { existing_role: Some(role.clone()), ..Settings::default() });
             let scope = Scope::of(&want, &seen, Some(&role));
             let variables = environment::variables(&want, &seen);
-            assert!(variables["DOMAIN_NAME"].value.expose().ends_with(&format!(".execute-api.{region}.{suffix}")));
+            assert!(variables["DOMAIN_NAME"].expose().ends_with(&format!(".execute-api.{region}.{suffix}")));
             let request = Request::new(&want, &seen, &[]);
             let texts = [
                 format!("{:?}", Plan::provision(&want, &seen)),
@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn an_environment_that_lambda_would_refuse_is_refused_here() {
         let mut want = desired(Settings { existing_role: Some("r".to_owned()), ..Settings::default() });
-        let long = crate::config::variables::Variable { value: crate::secret::Secret::new("x".repeat(4000)), public: false };
+        let long = crate::secret::Secret::new("x".repeat(4000));
         want.environment.insert("LONG".to_owned(), long);
         let refusals = Plan::provision(&want, &empty()).refusals();
         assert!(refusals.len() == 1 && refusals[0].reason.contains("4096"), "{refusals:#?}");

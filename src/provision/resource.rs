@@ -20,6 +20,7 @@ use super::plan::{Action, ApiCall, FieldChange, Step};
 use super::progress::{Event, Reporter};
 use super::resources::{account, api, function, integration, log_group, log_role, permission, role, route, route_response, stage, table};
 use super::rivals::Rivals;
+use super::sensitive::Value;
 use super::wait::Watch;
 
 /// What a look or a step works with.
@@ -193,46 +194,46 @@ pub(crate) fn halves(refusal: &str) -> (&str, &str) {
 pub(crate) struct Field {
     name: String,
     /// `None`: could not be read, or does not matter; never a difference.
-    value: Option<String>,
-    secret: bool,
+    value: Option<Value>,
 }
 
 impl Field {
     /// A field that a plan may show.
     pub(crate) fn new(name: impl Into<String>, value: impl Into<String>) -> Self {
-        Self { name: name.into(), value: Some(value.into()), secret: false }
+        Self::of(name, Value::shown(value))
     }
 
     /// A field that may not be known.
     pub(crate) fn maybe(name: impl Into<String>, value: Option<String>) -> Self {
-        Self { name: name.into(), value, secret: false }
+        Self { name: name.into(), value: value.map(Value::Shown) }
     }
 
-    /// A field whose value a plan must not show.
-    pub(crate) fn secret(name: impl Into<String>, value: impl Into<String>) -> Self {
-        Self { name: name.into(), value: Some(value.into()), secret: true }
+    /// A field that may be a secret.
+    pub(crate) fn of(name: impl Into<String>, value: Value) -> Self {
+        Self { name: name.into(), value: Some(value) }
     }
 }
 
-/// The fields in which two sides differ; a field that one side lacks is empty there.
+/// The fields in which two sides differ; a field that one side lacks is empty there. What one side takes for a secret is shown of neither.
 pub(crate) fn differences(want: &[Field], live: &[Field]) -> Vec<FieldChange> {
-    let find = |side: &'_ [Field], name: &str| side.iter().position(|field| field.name == name);
+    let side = |side: &[Field], name: &str| match side.iter().find(|field| field.name == name) {
+        Some(field) => field.value.clone(),
+        None => Some(Value::shown("")),
+    };
     let mut changes = Vec::new();
-    let unwanted = live.iter().filter(|field| find(want, &field.name).is_none());
-    for field in want.iter().chain(unwanted) {
-        let side = |side: &[Field]| match find(side, &field.name) {
-            Some(at) => side[at].value.clone(),
-            None => Some(String::new()),
-        };
-        let (Some(to), Some(from)) = (side(want), side(live)) else { continue };
-        if to == from {
+    let unwanted = live.iter().filter(|field| !want.iter().any(|other| other.name == field.name));
+    for Field { name, .. } in want.iter().chain(unwanted) {
+        let (Some(to), Some(from)) = (side(want, name), side(live, name)) else { continue };
+        if to.is(&from) {
             continue;
         }
-        let secret = field.secret || find(live, &field.name).is_some_and(|at| live[at].secret);
-        let show = |value: String, word: &str| if secret && !value.is_empty() { word.to_owned() } else { value };
-        // Compared here and now; nothing that stands for a secret is kept anywhere.
-        let changed = if from.is_empty() { "(sensitive)" } else { "(sensitive, changed)" };
-        changes.push(FieldChange { field: field.name.clone(), from: show(from, "(sensitive)"), to: show(to, changed) });
+        let (from, to) = match (from.text(), to.text()) {
+            (Some(from), Some(to)) => (from, to),
+            _ if from.is_empty() => ("", "(sensitive)"),
+            _ if to.is_empty() => ("(sensitive)", ""),
+            _ => ("(sensitive)", "(sensitive, changed)"),
+        };
+        changes.push(FieldChange { field: name.clone(), from: from.to_owned(), to: to.to_owned() });
     }
     changes
 }
@@ -336,13 +337,29 @@ mod tests {
         }
     }
 
+    fn shown(want: &[Field], live: &[Field]) -> Vec<String> {
+        differences(want, live).iter().map(|change| format!("{}:{}>{}", change.field, change.from, change.to)).collect()
+    }
+
     #[test]
-    fn differences_go_both_ways_and_hide_secrets() {
-        let want = [Field::new("a", "1"), Field::secret("s", "new"), Field::maybe("u", None), Field::new("same", "x")];
-        let live = [Field::secret("s", "old"), Field::new("u", "7"), Field::secret("extra", "e"), Field::new("same", "x")];
-        let changes = differences(&want, &live);
-        let shown: Vec<String> = changes.iter().map(|change| format!("{}:{}>{}", change.field, change.from, change.to)).collect();
-        assert_eq!(shown, ["a:>1", "s:(sensitive)>(sensitive, changed)", "extra:(sensitive)>"]);
+    fn differences_go_both_ways() {
+        let want = [Field::new("a", "1"), Field::new("b", "2"), Field::maybe("u", None), Field::new("same", "x")];
+        let live = [Field::new("b", "3"), Field::new("u", "7"), Field::new("extra", "e"), Field::new("same", "x")];
+        assert_eq!(shown(&want, &live), ["a:>1", "b:3>2", "extra:e>"]);
+    }
+
+    #[test]
+    fn secrets_are_compared_and_not_shown() {
+        let secret = |name: &str, value: &str| Field::of(name, Value::hidden(value));
+        let want = [secret("s", "new"), secret("same", "x"), secret("more", "m"), secret("emptied", "")];
+        let live = [secret("s", "old"), secret("same", "x"), secret("extra", "e"), secret("emptied", "e")];
+        let hidden = ["s:(sensitive)>(sensitive, changed)", "more:>(sensitive)", "emptied:(sensitive)>", "extra:(sensitive)>"];
+        assert_eq!(shown(&want, &live), hidden);
+        // One side does not know that it is a secret.
+        let plain = [Field::new("s", "old"), Field::new("same", "x"), Field::new("extra", ""), Field::new("emptied", "e")];
+        assert_eq!(shown(&want, &plain), ["s:(sensitive)>(sensitive, changed)", "more:>(sensitive)", "emptied:(sensitive)>"]);
+        let back = ["s:(sensitive)>(sensitive, changed)", "emptied:>(sensitive)", "more:(sensitive)>"];
+        assert_eq!(shown(&plain, &want), back);
     }
 
     #[test]

@@ -76,7 +76,7 @@ fn environment(section: &str, secrets: &[(&str, &str)]) -> BTreeMap<String, Stri
         stdin: &mut std::io::empty(),
     };
     let config = load(sources).unwrap_or_else(|errors| panic!("{section}\n{errors}")).config;
-    variables::of(&config).into_iter().map(|(name, variable)| (name, variable.value.expose().to_owned())).collect()
+    variables::of(&config).into_iter().map(|(name, variable)| (name, variable.expose().to_owned())).collect()
 }
 
 /// The status of a handshake, and the handler's log.

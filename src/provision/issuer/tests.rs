@@ -42,7 +42,7 @@ async fn what_is_pinned_is_what_is_needed_in_an_order_of_its_own() {
     for keys in [json!([&b, other, &a]), json!([&a, &b])] {
         let (name, variable) = pinned(&config(serve(ok(&json!({ "keys": keys }).to_string())))).await.unwrap().unwrap();
         assert_eq!(name, "WSFIX_JWKS");
-        pinned_keys.push(variable.value.expose().to_owned());
+        pinned_keys.push(variable.expose().to_owned());
     }
     assert_eq!(pinned_keys[0], pinned_keys[1]);
     assert!(!pinned_keys[0].contains("x5t") && !pinned_keys[0].contains("rsa"), "{}", pinned_keys[0]);

@@ -59,7 +59,7 @@ fn log_lines(scope: Scope<'_>) -> Vec<Need> {
 
 /// Only where the config refers to a store.
 fn stored_key(scope: Scope<'_>, name: &str, why: &'static str) -> Vec<Need> {
-    let Some(reference) = scope.want.environment.get(name).map(|variable| variable.value.expose()) else {
+    let Some(reference) = scope.want.environment.get(name).map(|variable| variable.expose()) else {
         return Vec::new();
     };
     let row = |action, calls, arn: String| Row::new(Group::TokenKey, Phase::Serve, action, calls).on(arn);

@@ -131,6 +131,24 @@ fn account(cloud: &Cloud) -> String {
     })
 }
 
+/// A config that has none of the secrets any more: only the account has them still.
+fn no_longer_wanted(search: &mut Search, cloud: &Cloud) {
+    let mut tool = tool(cloud);
+    SEEDS.iter().skip(2).for_each(|(name, _)| tool.set(name, ""));
+    tool.file(
+        "wsfix.yaml",
+        "existing_role: lambda_basic_execution\nbackend_url: https://backend.example\n\
+         function: {handler: bootstrap}\njwt: {algorithm: RS256, jwks_url: \"https://issuer.example/jwks.json\"}\n",
+    );
+    for (command, form) in [("plan", "text"), ("plan", "json"), ("plan", "markdown"), ("status", "text"), ("status", "json")] {
+        search.run("a plan that takes the secrets away", &tool, &[command, "--output", form]);
+    }
+    let plan = tool.run(&["plan"]);
+    for (name, _) in SEEDS.iter().skip(2) {
+        assert!(plan.out.contains(&format!("environment.{name}: (sensitive) -> ")), "{name}: {}\n{}", plan.out, plan.err);
+    }
+}
+
 /// Errors in which AWS repeats what it was sent, and others.
 fn failures(search: &mut Search) {
     let (cloud, place) = (cloud(), "errors of AWS, and of the network");
@@ -250,6 +268,7 @@ fn no_secret_is_found_in_anything_that_is_said_made_or_started() {
     search.look("every command: text", "plan", &plan.out);
     assert!(plan.out.contains("environment.JWT_SECRET: (sensitive) -> (sensitive, changed)"), "{}", plan.out);
     assert!(!plan.out.contains("environment.WSFIX_SIGNING_KEY"), "what did not change is not told: {}", plan.out);
+    no_longer_wanted(&mut search, &cloud);
     tool.run(&["teardown", "--yes"]).says(0, &[]);
 
     tool.file("clear.yaml", &format!("jwt: {{secret: {TYPED}}}\nsigning_key: {}\n", SEEDS[3].1));

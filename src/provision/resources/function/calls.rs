@@ -9,17 +9,17 @@ use aws_sdk_lambda::types::{
     Architecture, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus, PackageType, Runtime, State,
 };
 
-use super::{EventSource, HANDLER, Live, Parts, RUNTIME, Spec, changes};
-use crate::config::variables::Variable;
+use super::{EventSource, HANDLER, Live, Parts, RUNTIME, Spec, changes, compared};
 use crate::contract::ownership::STACK_TAG;
 use crate::provision::answer::{Answer, TAGGING, gone, made_anew, unanswered};
+use crate::provision::desired::Desired;
+use crate::provision::environment;
 use crate::provision::error::{AwsError, Cause};
 use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::ownership::{Tags, without_tags};
 use crate::provision::plan::ApiCall;
 use crate::provision::resource::{Context, Kind};
 use crate::provision::wait::{LAGGING_LOOKS, Probe, retry, until, until_gone};
-use crate::secret::Secret;
 
 pub(crate) const GET_FUNCTION: ApiCall = ApiCall { name: "GetFunction", iam: "lambda:GetFunction" };
 const LIST_EVENT_SOURCE_MAPPINGS: ApiCall = ApiCall { name: "ListEventSourceMappings", iam: "lambda:ListEventSourceMappings" };
@@ -82,7 +82,6 @@ pub(super) fn live(answer: &GetFunctionOutput) -> Live {
     let empty = FunctionConfiguration::builder().build();
     let found = answer.configuration().unwrap_or(&empty);
     let environment = found.environment().and_then(|environment| environment.variables()).cloned().unwrap_or_default();
-    let variable = |(name, value): (String, String)| (name, Variable { value: Secret::new(value), public: false });
     let spec = Spec {
         code: Some(found.code_sha256().unwrap_or_default().to_owned()),
         role: Some(found.role().unwrap_or_default().to_owned()),
@@ -93,7 +92,7 @@ pub(super) fn live(answer: &GetFunctionOutput) -> Live {
         // Lambda's default, and that of servers that leave it out.
         architecture: found.architectures().first().map_or("x86_64", Architecture::as_str).to_owned(),
         description: found.description().unwrap_or_default().to_owned(),
-        environment: environment.into_iter().map(variable).collect(),
+        environment: environment.into_iter().map(|(name, value)| compared(name, &value)).collect(),
         state: state(found),
     };
     Live {
@@ -190,7 +189,7 @@ async fn create_function(cx: &Context<'_>, seen: &Observed, tags: &Tags) -> Resu
     let call = call.runtime(Runtime::from(RUNTIME)).handler(HANDLER).package_type(PackageType::Zip);
     let call = call.code(FunctionCode::builder().set_zip_file(zip).build()).architectures(Architecture::from(spec.architecture.as_str()));
     let call =
-        call.description(&spec.description).timeout(spec.timeout_seconds).memory_size(spec.memory_mb).environment(environment(&spec));
+        call.description(&spec.description).timeout(spec.timeout_seconds).memory_size(spec.memory_mb).environment(environment(want, seen));
     let call = call.set_tags((!tags.is_empty()).then(|| tags.clone().into_iter().collect::<HashMap<_, _>>()));
     let watch = cx.watch(Kind::Function, &want.function.name, CREATE_FUNCTION, ASSUMABLE_SECONDS);
     let made = retry(watch, async || {
@@ -206,8 +205,9 @@ fn unassumable(error: AwsError) -> AwsError {
     if trust { AwsError { cause: Cause::Invalid, ..error } } else { error }
 }
 
-fn environment(spec: &Spec) -> Environment {
-    let variables = spec.environment.iter().map(|(name, variable)| (name.clone(), variable.value.expose().to_owned())).collect();
+/// The one place that has the secrets' values: the function gets them.
+fn environment(want: &Desired, seen: &Observed) -> Environment {
+    let variables = environment::variables(want, seen).into_iter().map(|(name, value)| (name, value.expose().to_owned())).collect();
     Environment::builder().set_variables(Some(variables)).build()
 }
 
@@ -244,7 +244,7 @@ async fn update_configuration(cx: &Context<'_>, seen: &Observed, spec: &Spec, li
     let name = &cx.want.function.name;
     let call = cx.clients.lambda.update_function_configuration().function_name(name);
     let call = call.runtime(Runtime::from(RUNTIME)).handler(HANDLER).description(&spec.description);
-    let call = call.timeout(spec.timeout_seconds).memory_size(spec.memory_mb).environment(environment(spec));
+    let call = call.timeout(spec.timeout_seconds).memory_size(spec.memory_mb).environment(environment(&cx.want, seen));
     // Naming a role asks for the right to pass it, even where it stays the same.
     let call = call.set_role(spec.role.clone().filter(|role| live.spec.role.as_ref() != Some(role)));
     // Of two runs that give the function another API at the same time, one is told that it changed.

@@ -7,7 +7,7 @@ pub(crate) use calls::event_sources;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use crate::config::variables::Variable;
+use crate::config::variables::may_be_shown;
 use crate::contract::env;
 use crate::provision::desired::Desired;
 use crate::provision::environment;
@@ -20,6 +20,7 @@ use crate::provision::ownership::{
 use crate::provision::plan::{Action, ApiCall, FieldChange};
 use crate::provision::resource::{Context, Field, Kind, Resource, Seen, Verdict, differences, told_adopted};
 use crate::provision::roles;
+use crate::provision::sensitive::Value;
 
 /// What runs a binary of one's own.
 pub(crate) const RUNTIME: &str = "provided.al2023";
@@ -40,7 +41,8 @@ pub(crate) struct Spec {
     pub(crate) memory_mb: i32,
     pub(crate) architecture: String,
     pub(crate) description: String,
-    pub(crate) environment: BTreeMap<String, Variable>,
+    /// To compare with: it holds no secret.
+    pub(crate) environment: BTreeMap<String, Value>,
     /// `Active`, and its last update successful.
     pub(crate) state: String,
 }
@@ -64,7 +66,7 @@ impl Spec {
                 found.map(|live| live.spec.description.as_str()),
                 found.is_some_and(|live| live.adopted(&want.stack)),
             ),
-            environment: environment::variables(want, seen),
+            environment: environment::variables(want, seen).into_iter().map(|(name, value)| compared(name, value.expose())).collect(),
             state: READY.to_owned(),
         }
     }
@@ -82,12 +84,15 @@ impl Spec {
             Field::new("description", description),
             Field::new("state", state),
         ];
-        fields.extend(environment.iter().map(|(name, variable)| {
-            let (name, value) = (format!("environment.{name}"), variable.value.expose());
-            if variable.public { Field::new(name, value) } else { Field::secret(name, value) }
-        }));
+        fields.extend(environment.iter().map(|(name, value)| Field::of(format!("environment.{name}"), value.clone())));
         fields
     }
+}
+
+/// A variable as it is compared.
+fn compared(name: String, value: &str) -> (String, Value) {
+    let value = if may_be_shown(&name) { Value::shown(value) } else { Value::hidden(value) };
+    (name, value)
 }
 
 /// The function as found.
@@ -140,9 +145,9 @@ impl Live {
         self.variable(env::DOMAIN_NAME)?.split('.').next()
     }
 
-    /// A variable of its environment.
+    /// A variable of its environment that may be shown.
     pub(crate) fn variable(&self, name: &str) -> Option<&str> {
-        self.spec.environment.get(name).map(|variable| variable.value.expose())
+        self.spec.environment.get(name).and_then(Value::text)
     }
 }
 
@@ -165,11 +170,6 @@ pub(crate) fn changes(want: &Desired, seen: &Observed, live: &Live) -> Vec<Field
     let mut found = live.spec.clone();
     if live.environment_unread.is_some() {
         found.environment.clone_from(&wanted.environment);
-    }
-    for (name, variable) in &mut found.environment {
-        // Of what is not wanted any more only our own settings are known to be no secrets.
-        let setting = name.starts_with("WSFIX_") && name != env::SIGNING_KEY;
-        variable.public = wanted.environment.get(name).map_or(setting, |variable| variable.public);
     }
     let mut changes = differences(&wanted.fields(), &found.fields());
     let tags = want.tags_of(live.adopted(&want.stack));
@@ -363,7 +363,7 @@ fn adoption(name: &str, live: &Live, changes: Vec<FieldChange>, calls: &[ApiCall
 mod tests {
     use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
     use aws_sdk_lambda::types::builders::FunctionConfigurationBuilder;
-    use aws_sdk_lambda::types::{FunctionConfiguration, Layer, PackageType, Runtime, VpcConfigResponse};
+    use aws_sdk_lambda::types::{EnvironmentResponse, FunctionConfiguration, Layer, PackageType, Runtime, VpcConfigResponse};
 
     use super::*;
     use crate::config::Settings;
@@ -432,6 +432,23 @@ mod tests {
         // What is ours already is another matter: it is put right.
         let marked = new().runtime(Runtime::Nodejs20x).description("managed-by=wsfix;stack=terminal");
         assert!(matches!(compared(found(marked)).steps[0].action, Action::Update(_)));
+    }
+
+    #[test]
+    fn no_secret_of_the_function_is_kept_or_shown() {
+        let secrets = ["JWT_SECRET", "WSFIX_SIGNING_KEY", "WSFIX_TICKET_KEY", "API_KEY"];
+        let environment = secrets.iter().map(|name| ((*name).to_owned(), format!("hunter2-{name}")));
+        let environment = environment.chain([("WSFIX_ISSUER".to_owned(), "https://issuer.example".to_owned())]).collect();
+        let environment = EnvironmentResponse::builder().set_variables(Some(environment)).build();
+        let live = found(FunctionConfiguration::builder().description("managed-by=wsfix;stack=terminal").environment(environment));
+        assert!(!format!("{live:?}").contains("hunter2"), "{live:?}");
+        let step = compared(live).steps.remove(0);
+        let Action::Update(changes) = step.action else { panic!("{step:?}") };
+        let shown = |name: &str| changes.iter().find(|change| change.field == format!("environment.{name}")).map(|change| &change.from);
+        for name in secrets {
+            assert_eq!(shown(name).map(String::as_str), Some("(sensitive)"), "{changes:#?}");
+        }
+        assert_eq!(shown("WSFIX_ISSUER").map(String::as_str), Some("https://issuer.example"));
     }
 
     #[test]
