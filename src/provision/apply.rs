@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use futures_util::future::Either;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::Stop;
@@ -10,15 +11,21 @@ use super::observed::{Found, Observed, Slot};
 use super::plan::{Action, Step};
 use super::progress::Event;
 use super::resource::{Context, Kind, Resource, Seen, by_name, label};
+use super::standing;
 
 /// Which steps wait for which.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Order {
     /// Each after what it needs.
     Up,
+    /// The same where all that is done is to make things. Whether they stand is seen at the end, beside the last of them.
+    Anew,
     /// The API first, which AWS refuses to delete while a custom domain name leads to it: nothing else is deleted then. The rest at once.
     Down,
 }
+
+/// What is made beside the last look: the stage, which shows by itself that its API stands, and the permission, which is read back.
+const LAST: [Kind; 2] = [Kind::Permission, Kind::Stage];
 
 /// Applies the steps of a plan and answers with the account as it then is. After an error or a request to stop no step starts; those running finish.
 pub(crate) async fn apply(cx: &Context<'_>, stop: &Stop, order: Order, steps: &[Step], seen: Observed) -> Result<Observed, Error> {
@@ -26,11 +33,11 @@ pub(crate) async fn apply(cx: &Context<'_>, stop: &Stop, order: Order, steps: &[
     let mut waiting: Vec<(&Step, &dyn Resource)> = steps.iter().filter_map(|step| work(step).map(|resource| (step, resource))).collect();
     let mut open: Vec<Kind> = waiting.iter().map(|(_, resource)| resource.kind()).collect();
     let mut running = FuturesUnordered::new();
-    let (mut done, mut errors) = (Vec::new(), Vec::<AwsError>::new());
+    let (mut done, mut errors, mut looked) = (Vec::new(), Vec::<AwsError>::new(), false);
     loop {
         if errors.is_empty() && !stop.requested() {
             let ready = |(_, resource): &(&Step, &dyn Resource)| match order {
-                Order::Up => !resource.needs().iter().any(|kind| open.contains(kind)),
+                Order::Up | Order::Anew => !resource.needs().iter().any(|kind| open.contains(kind)),
                 Order::Down => resource.kind() == Kind::Api || !open.contains(&Kind::Api),
             };
             let (now, later): (Vec<_>, Vec<_>) = waiting.into_iter().partition(ready);
@@ -38,10 +45,11 @@ pub(crate) async fn apply(cx: &Context<'_>, stop: &Stop, order: Order, steps: &[
             for (step, resource) in now {
                 cx.reporter.event(Event::Started { resource: label(step.kind, &step.name), action: verb(&step.action) });
                 let change = start(cx, step, resource, Rc::clone(&seen));
-                running.push(async move { (step, resource.kind(), change.await) });
+                running.push(Either::Left(async move { Some((step, resource.kind(), change.await)) }));
             }
         }
-        let Some((step, kind, outcome)) = running.next().await else { break };
+        let Some(ended) = running.next().await else { break };
+        let Some((step, kind, outcome)) = ended else { continue };
         if let Some(at) = open.iter().position(|other| *other == kind) {
             open.swap_remove(at);
         }
@@ -52,6 +60,14 @@ pub(crate) async fn apply(cx: &Context<'_>, stop: &Stop, order: Order, steps: &[
                 Rc::make_mut(&mut seen).put(slot);
                 done.push(resource.clone());
                 cx.reporter.event(Event::Finished { resource, action, detail });
+                if order == Order::Anew && !looked && open.iter().all(|kind| LAST.contains(kind)) {
+                    looked = true;
+                    let (made, proven) = (Rc::clone(&seen), [open.as_slice(), &[kind]].concat());
+                    running.push(Either::Right(async move {
+                        standing::look(cx, &made, &proven).await;
+                        None
+                    }));
+                }
             }
             Err(error) => {
                 errors.push(error);

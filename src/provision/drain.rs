@@ -11,8 +11,9 @@ use super::error::{AwsError, Cause, Error};
 use super::management::Management;
 use super::progress::Event;
 use super::resource::Context;
+use super::teardown::DELETED;
 use super::wait::{Probe, Watch, until};
-use super::{DELETED, Desired, Run, context, look};
+use super::{Desired, Run, context, look};
 use crate::contract::frame;
 
 /// Clients that are told at the same time.

@@ -55,6 +55,9 @@ impl<'a> Context<'a> {
 /// A look or a change, answering with the slot as it then is. Not `Send`: the command runs on one thread.
 pub(crate) type Seen<'a> = Pin<Box<dyn Future<Output = Result<Slot, AwsError>> + 'a>>;
 
+/// A look that answers yes or no.
+pub(crate) type Asked<'a> = Pin<Box<dyn Future<Output = bool> + 'a>>;
+
 /// The kinds of resources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -268,6 +271,12 @@ pub(crate) trait Resource: Sync {
 
     fn delete<'a>(&'a self, _cx: &'a Context<'a>, _item: &'a str, _seen: Rc<Observed>) -> Seen<'a> {
         Box::pin(async { Ok(Slot::Same) })
+    }
+
+    /// Whether it was there, as `seen` says, and is there no longer; by the one call that tells. What goes with something else need not answer,
+    /// and what cannot be read is taken to be there.
+    fn is_gone<'a>(&'a self, _cx: &'a Context<'a>, _seen: Rc<Observed>) -> Asked<'a> {
+        Box::pin(async { false })
     }
 
     /// What teardown does with it, where it is there and not part of something else that goes.

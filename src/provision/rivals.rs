@@ -11,18 +11,16 @@ use super::apply::{Order, apply};
 use super::error::{AwsError, Cause, Error};
 use super::look::look;
 use super::observed::{Observed, Place};
-use super::plan::{Action, ApiCall, Plan, Step};
+use super::plan::{Action, Plan, Step};
 use super::resource::{Context, label};
-use super::resources::{api, function};
+use super::resources::{account, api, function};
 use super::wait::{Probe, Watch, until, yield_to_others};
 use super::{KEPT, Stop};
 
 /// How often the steps of one run are taken, the first time included.
 const ROUNDS: u32 = 6;
 /// Tags of a table are read with a delay of 1 to 3 s (DynamoDB, ListTagsOfResource); nothing else lags longer.
-const LAG: Duration = Duration::from_secs(4);
-/// What a look begins with, for the error of one that takes too long.
-const LOOK: ApiCall = ApiCall { name: "GetCallerIdentity", iam: "sts:GetCallerIdentity" };
+pub(super) const LAG: Duration = Duration::from_secs(4);
 
 /// What a run knows of others.
 #[derive(Debug, Default)]
@@ -57,7 +55,7 @@ impl Rivals {
 pub(crate) async fn settle(cx: &Context<'_>, stop: &Stop, plan: &Plan, seen: Observed) -> Result<Observed, Error> {
     let place = seen.place.clone();
     let (mut done, mut steps) = (Vec::new(), plan.steps.clone());
-    let mut outcome = apply(cx, stop, Order::Up, &steps, seen).await;
+    let mut outcome = apply(cx, stop, order(&steps), &steps, seen).await;
     for round in 1..ROUNDS {
         let failed = match &outcome {
             Ok(seen) => {
@@ -96,7 +94,7 @@ pub(crate) async fn settle(cx: &Context<'_>, stop: &Stop, plan: &Plan, seen: Obs
         }
         done.extend(done_in(&outcome, &steps));
         steps = open.steps;
-        outcome = apply(cx, stop, Order::Up, &steps, seen).await;
+        outcome = apply(cx, stop, order(&steps), &steps, seen).await;
     }
     let seen = outcome.map_err(|error| after(done.clone(), error))?;
     remember(cx, &seen).await?;
@@ -116,7 +114,7 @@ async fn remember(cx: &Context<'_>, seen: &Observed) -> Result<(), AwsError> {
 /// What is still open, and the account. AWS may lag behind its own answers: where nothing is open but what was just done, it is looked at for a while.
 async fn look_again(cx: &Context<'_>, steps: &[Step], noticed: bool) -> Result<(Plan, Observed), AwsError> {
     let mut last = None;
-    let watch = Watch { reporter: cx.reporter, resource: "account".to_owned(), call: LOOK, limit: LAG };
+    let watch = Watch { reporter: cx.reporter, resource: "account".to_owned(), call: account::GET_CALLER_IDENTITY, limit: LAG };
     let looked = until(watch, async || {
         let seen = look(cx, KEPT).await?;
         let plan = Plan::provision(&cx.want, &seen);
@@ -145,6 +143,11 @@ fn is_part(step: &Step, taken: &Step) -> bool {
         }
         (open, taken) => std::mem::discriminant(open) == std::mem::discriminant(taken),
     }
+}
+
+/// What is changed is looked at once more afterwards, with all else; what is made, while it is made.
+fn order(steps: &[Step]) -> Order {
+    if changes_what_stood(steps) { Order::Up } else { Order::Anew }
 }
 
 /// Whether steps change what was there before. What is made anew meets others by its name.

@@ -56,7 +56,7 @@ impl Timing {
         let scatter = *self.scatter.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((seed, longest)) = scatter {
             let pause = self.pauses.fetch_add(1, Ordering::Relaxed);
-            sleep(longest.mul_f64(fraction(seed.wrapping_add(pause)))).await;
+            sleep(longest.mul_f64(fraction(mix(seed).wrapping_add(pause)))).await;
         }
     }
 
@@ -71,13 +71,18 @@ impl Timing {
     }
 }
 
-/// From 0 to 1, spread evenly over the numbers (the finalizer of SplitMix64).
+/// From 0 to 1, spread evenly over the numbers.
 #[expect(clippy::cast_precision_loss, reason = "53 bits are all that a fraction holds")]
 fn fraction(number: u64) -> f64 {
-    let mut mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+    (mix(number) >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// Sends numbers that are close to each other far apart (SplitMix64).
+fn mix(number: u64) -> u64 {
+    let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 mod sets;
 
 use std::fmt::Write as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wsfix::config::Config;
+use wsfix::local::calls::Calls;
 use wsfix::local::faults::Moment;
 use wsfix::provision::error::Cause;
 use wsfix::provision::{self, Consent, Error, Run, Stop};
@@ -26,8 +27,14 @@ struct Does {
 }
 
 impl Does {
-    /// Runs it as a process of its own would; answers with the id of the API of which it says that it is the stack's.
-    fn run(&self) -> Result<Option<String>, Error> {
+    /// Runs it as a process of its own would, and notes when it ended.
+    fn run(&self) -> Ended {
+        let said = self.said();
+        Ended { said, at: Instant::now() }
+    }
+
+    /// What it says of itself: the id of the API that is the stack's.
+    fn said(&self) -> Result<Option<String>, Error> {
         let (heard, stop) = (Heard::default(), Stop::default());
         let run = Run { config: &self.config, reporter: &heard, stop: &stop, consent: Consent::default() };
         block_on(async {
@@ -40,6 +47,12 @@ impl Does {
     }
 }
 
+/// How a run ended.
+struct Ended {
+    said: Result<Option<String>, Error>,
+    at: Instant,
+}
+
 /// Runs that begin at the same time.
 struct Race {
     name: &'static str,
@@ -47,6 +60,8 @@ struct Race {
     set: fn() -> (Sandbox, Vec<Does>),
     /// Calls that wait for those of the other runs, besides the orders that seeds give.
     meets: &'static [(&'static str, Moment)],
+    /// Calls of the other runs after which the last run begins.
+    late: &'static [&'static str],
 }
 
 /// When the calls of a race go on.
@@ -54,6 +69,7 @@ struct Race {
 enum Order {
     Seed(u64),
     Meet(&'static str, Moment),
+    Late(&'static str, u64),
 }
 
 /// `cargo test --test it reliability::races -- --nocapture` prints what the runs said; with `WSFIX_SWEEP=full` of many more orders.
@@ -65,7 +81,8 @@ fn runs_at_the_same_time_leave_one_stack() {
         .iter()
         .flat_map(|race| {
             let meets = race.meets.iter().map(|(operation, moment)| Order::Meet(operation, *moment));
-            (1..=seeds).map(Order::Seed).chain(meets).map(move |order| (race, order))
+            let late = race.late.iter().flat_map(|operation| (1..=seeds).map(|seed| Order::Late(operation, seed)));
+            (1..=seeds).map(Order::Seed).chain(meets).chain(late).map(move |order| (race, order))
         })
         .collect();
     let results = try_all(&cases, |(race, order)| try_race(race, *order));
@@ -106,17 +123,24 @@ struct Outcome {
 
 fn try_race(race: &Race, order: Order) -> Outcome {
     let (sandbox, runs) = (race.set)();
-    let faults = sandbox.cloud.faults();
+    let (faults, calls) = (sandbox.cloud.faults(), sandbox.cloud.calls());
+    calls.clear();
     match order {
-        Order::Seed(seed) => faults.scatter(seed, LONGEST),
+        Order::Seed(seed) | Order::Late(_, seed) => faults.scatter(seed, LONGEST),
         Order::Meet(operation, moment) => faults.meet(operation, moment, runs.len()),
     }
-    let ended: Vec<Result<Option<String>, Error>> = std::thread::scope(|scope| {
-        let started: Vec<_> = runs.iter().map(|does| scope.spawn(|| does.run())).collect();
+    let begin = |at: usize, does: &Does| {
+        if let (Order::Late(operation, _), true) = (order, at + 1 == runs.len()) {
+            wait_called(calls, operation);
+        }
+        does.run()
+    };
+    let ended: Vec<Ended> = std::thread::scope(|scope| {
+        let started: Vec<_> = runs.iter().enumerate().map(|(at, does)| scope.spawn(move || begin(at, does))).collect();
         started.into_iter().map(|run| run.join().expect("no run panics")).collect()
     });
     faults.clear();
-    let said_so: Vec<String> = ended.iter().filter_map(|ended| ended.as_ref().err()).map(words).collect();
+    let said_so: Vec<String> = ended.iter().filter_map(|ended| ended.said.as_ref().err()).map(words).collect();
     let done = ended.len() - said_so.len();
     let mut outcome = Outcome { done, said_so, wrong: Vec::new() };
     judge(&sandbox, &runs, &ended, &mut outcome);
@@ -124,6 +148,14 @@ fn try_race(race: &Race, order: Order) -> Outcome {
         heal(&sandbox, &runs, &mut outcome);
     }
     outcome
+}
+
+/// Waits until a run has called this, two seconds at most: it may never be called.
+fn wait_called(calls: &Calls, operation: &str) {
+    let end = Instant::now() + Duration::from_secs(2);
+    while Instant::now() < end && !calls.all().iter().any(|call| call.operation == operation) {
+        block_on(async { tokio::time::sleep(Duration::from_millis(1)).await });
+    }
 }
 
 /// In few words, without ids.
@@ -138,12 +170,15 @@ fn words(error: &Error) -> String {
 }
 
 /// Whether what stands is what somebody said that he made; or somebody said that it is not.
-fn judge(sandbox: &Sandbox, runs: &[Does], ended: &[Result<Option<String>, Error>], outcome: &mut Outcome) {
+fn judge(sandbox: &Sandbox, runs: &[Does], ended: &[Ended], outcome: &mut Outcome) {
     let found = picture::of(sandbox);
     let made: Vec<&Config> =
-        runs.iter().zip(ended).filter(|(does, ended)| !does.teardown && ended.is_ok()).map(|(does, _)| &does.config).collect();
-    let deleted = runs.iter().zip(ended).any(|(does, ended)| does.teardown && ended.is_ok());
+        runs.iter().zip(ended).filter(|(does, ended)| !does.teardown && ended.said.is_ok()).map(|(does, _)| &does.config).collect();
+    let deleted = runs.iter().zip(ended).any(|(does, ended)| does.teardown && ended.said.is_ok());
     let teardowns = runs.iter().any(|does| does.teardown);
+    if teardowns {
+        judge_last(runs, ended, &found, outcome);
+    }
     let whole = wanted(runs).into_iter().filter(|(configs, _)| configs.iter().all(|config| made.iter().any(|made| same(made, config))));
     let stands = whole.map(|(_, wanted)| picture::difference(&wanted, &found)).min_by_key(Vec::len);
     let serial = stands.as_ref().is_some_and(Vec::is_empty) || (deleted && found.is_empty());
@@ -165,12 +200,25 @@ fn judge(sandbox: &Sandbox, runs: &[Does], ended: &[Result<Option<String>, Error
     if apis > stacks {
         outcome.wrong.push(format!("{apis} APIs"));
     }
-    for ended in ended.iter().filter_map(|ended| ended.as_ref().err()) {
-        if let Error::Incomplete { errors, .. } = ended
+    for error in ended.iter().filter_map(|ended| ended.said.as_ref().err()) {
+        if let Error::Incomplete { errors, .. } = error
             && let Some(error) = errors.iter().find(|error| matches!(error.cause, Cause::Other | Cause::Invalid | Cause::Unreachable))
         {
             outcome.wrong.push(format!("no true word of a race: {error:?}"));
         }
+    }
+}
+
+/// Where some make a stack and others delete it, whoever ends last and says that it is done is right: a whole stack stands, or nothing.
+fn judge_last(runs: &[Does], ended: &[Ended], found: &[String], outcome: &mut Outcome) {
+    let last = runs.iter().zip(ended).max_by_key(|(_, ended)| ended.at).filter(|(_, ended)| ended.said.is_ok());
+    let wrong = match last {
+        Some((does, _)) if does.teardown => found.to_vec(),
+        Some(_) => wanted(runs).into_iter().flat_map(|(_, wanted)| picture::difference(&wanted, found)).collect(),
+        None => Vec::new(),
+    };
+    if !wrong.is_empty() {
+        outcome.wrong.push(format!("who ended last said that it is done: {wrong:#?}"));
     }
 }
 
@@ -220,13 +268,13 @@ fn heal(sandbox: &Sandbox, runs: &[Does], outcome: &mut Outcome) {
     }
     for does in &stacks {
         let again = Does { teardown: false, config: does.config.clone() };
-        if let Err(error) = again.run() {
+        if let Err(error) = again.said() {
             outcome.wrong.push(format!("the next run: {error:#?}"));
         }
     }
     for does in &stacks {
         let gone = Does { teardown: true, config: does.config.clone() };
-        if let Err(error) = gone.run() {
+        if let Err(error) = gone.said() {
             outcome.wrong.push(format!("the teardown: {error:#?}"));
         }
     }
@@ -241,6 +289,6 @@ fn a_second_run_that_comes_late_joins_the_first() {
     let sandbox = empty();
     let first = sandbox.provision().outputs.api_id;
     let does = Does { teardown: false, config: sandbox.config.clone() };
-    assert_eq!(does.run().expect("a second run"), Some(first));
+    assert_eq!(does.said().expect("a second run"), Some(first));
     assert_eq!(differences(&sandbox.plan()), Vec::<String>::new());
 }

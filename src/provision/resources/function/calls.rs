@@ -9,7 +9,7 @@ use aws_sdk_lambda::types::{
     Architecture, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus, PackageType, Runtime, State,
 };
 
-use super::{EventSource, HANDLER, Live, Parts, RUNTIME, Spec, changes, compared};
+use super::{EventSource, GOING, HANDLER, Live, Parts, RUNTIME, Spec, changes, compared};
 use crate::contract::ownership::STACK_TAG;
 use crate::provision::answer::{Answer, TAGGING, gone, made_anew, unanswered};
 use crate::provision::desired::Desired;
@@ -384,7 +384,7 @@ pub(crate) async fn delete(cx: &Context<'_>, seen: Rc<Observed>) -> Result<Slot,
         let live = read(cx, name).await?;
         looks += 1;
         // A revision that stays and was never seen before is that of another function.
-        if looks > STALE_LOOKS && live.revision.as_ref() != revision && live.spec.state != "Deleting" {
+        if looks > STALE_LOOKS && live.revision.as_ref() != revision && live.spec.state != GOING {
             return Err(made_anew(GET_FUNCTION, &arn));
         }
         Ok(live.spec.state)

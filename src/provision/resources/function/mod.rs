@@ -11,14 +11,14 @@ use crate::config::variables::may_be_shown;
 use crate::contract::env;
 use crate::provision::desired::Desired;
 use crate::provision::environment;
-use crate::provision::error::AwsError;
+use crate::provision::error::{AwsError, Cause};
 use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::outputs::ResourceStatus;
 use crate::provision::ownership::{
     Owner, Part, TAG_FIELD, Tags, description, is_adopted, is_untagged, is_without, marked, owner, tag_changes, without_parts,
 };
 use crate::provision::plan::{Action, ApiCall, FieldChange};
-use crate::provision::resource::{Context, Field, Kind, Resource, Seen, Verdict, differences, told_adopted};
+use crate::provision::resource::{Asked, Context, Field, Kind, Resource, Seen, Verdict, differences, told_adopted};
 use crate::provision::roles;
 use crate::provision::sensitive::Value;
 
@@ -49,6 +49,8 @@ pub(crate) struct Spec {
 
 /// The state of a function that can be used.
 const READY: &str = "Active";
+/// The state of one that was deleted a moment ago.
+const GOING: &str = "Deleting";
 
 impl Spec {
     pub(crate) fn wanted(want: &Desired, seen: &Observed) -> Self {
@@ -232,6 +234,16 @@ impl Resource for Function {
                 live.event_sources = Found::optional(calls::event_sources(cx, name).await)?;
             }
             Ok(Slot::Function(found))
+        })
+    }
+
+    fn is_gone<'a>(&'a self, cx: &'a Context<'a>, seen: Rc<Observed>) -> Asked<'a> {
+        Box::pin(async move {
+            match calls::read(cx, &cx.want.function.name).await {
+                // One that works with another API is not the one that was made.
+                Ok(live) => live.spec.state == GOING || live.api().is_some_and(|api| api != seen.api_id()),
+                Err(error) => error.cause == Cause::NotFound,
+            }
         })
     }
 

@@ -32,6 +32,10 @@ pub(super) async fn read(cx: &Context<'_>, name: &str) -> Result<Found<Live>, Aw
     })
 }
 
+pub(super) async fn is_gone(cx: &Context<'_>, name: &str) -> bool {
+    find(cx, name).await.is_ok_and(|found| found.is_none())
+}
+
 /// The group of exactly this name: AWS looks for a prefix (CloudWatch Logs, DescribeLogGroups).
 async fn find(cx: &Context<'_>, name: &str) -> Result<Option<aws_sdk_cloudwatchlogs::types::LogGroup>, AwsError> {
     let mut token = None;

@@ -10,7 +10,7 @@ use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::outputs::ResourceStatus;
 use crate::provision::ownership::{Owner, Part, TAG_FIELD, Tags, is_adopted, owner, tag_changes};
 use crate::provision::plan::{Action, ApiCall, FieldChange};
-use crate::provision::resource::{Context, Field, Kind, Resource, Seen, Verdict, differences, told_adopted};
+use crate::provision::resource::{Asked, Context, Field, Kind, Resource, Seen, Verdict, differences, told_adopted};
 
 pub(crate) use calls::sweep;
 
@@ -157,6 +157,12 @@ impl Resource for LogGroup {
 
     fn read<'a>(&'a self, cx: &'a Context<'a>, _seen: Rc<Observed>) -> Seen<'a> {
         Box::pin(async { Ok(self.slot(calls::read(cx, &self.name(&cx.want)).await?)) })
+    }
+
+    fn is_gone<'a>(&'a self, cx: &'a Context<'a>, seen: Rc<Observed>) -> Asked<'a> {
+        Box::pin(async move {
+            self.is_wanted(&cx.want, &seen) && self.found(&seen).present().is_some() && calls::is_gone(cx, &self.name(&cx.want)).await
+        })
     }
 
     fn diff(&self, want: &Desired, seen: &Observed) -> Verdict {

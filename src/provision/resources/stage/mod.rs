@@ -21,7 +21,7 @@ use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::outputs::ResourceStatus;
 use crate::provision::ownership::marked;
 use crate::provision::plan::{Action, ApiCall, FieldChange};
-use crate::provision::resource::{self, Context, Field, Kind, Resource, Seen, Verdict, differences};
+use crate::provision::resource::{self, Asked, Context, Field, Kind, Resource, Seen, Verdict, differences};
 use crate::provision::wait::retry;
 
 const GET_STAGES: ApiCall = ApiCall { name: "GetStages", iam: "apigateway:GET" };
@@ -167,6 +167,16 @@ impl Resource for Stage {
         Box::pin(async move {
             let Some(api) = seen.api() else { return Ok(Slot::Stage(Found::Absent)) };
             Ok(Slot::Stage(Found::of(read(cx, &api.id).await)?))
+        })
+    }
+
+    /// It goes with its API.
+    fn is_gone<'a>(&'a self, cx: &'a Context<'a>, seen: Rc<Observed>) -> Asked<'a> {
+        Box::pin(async move {
+            match read(cx, seen.api_id()).await {
+                Ok(live) => live.stage.is_none(),
+                Err(error) => error.cause == Cause::NotFound,
+            }
         })
     }
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, CreateGlobalSecondaryIndexAction, GlobalSecondaryIndex, GlobalSecondaryIndexUpdate, KeySchemaElement,
-    KeyType, Projection, ProjectionType, ScalarAttributeType, TableDescription, Tag,
+    KeyType, Projection, ProjectionType, ScalarAttributeType, TableDescription, TableStatus, Tag,
 };
 use serde_json::Value;
 
@@ -109,6 +109,14 @@ pub(crate) async fn read(cx: &Context<'_>, name: &str) -> Result<Live, AwsError>
 async fn describe(cx: &Context<'_>, name: &str) -> Result<TableDescription, AwsError> {
     let answer = cx.clients.dynamodb.describe_table().table_name(name).send().await.explain(DESCRIBE_TABLE, name)?;
     answer.table.ok_or_else(|| unanswered(DESCRIBE_TABLE, name, "an answer without a table"))
+}
+
+/// Whether the table is gone, or on its way out.
+pub(super) async fn is_gone(cx: &Context<'_>) -> bool {
+    match describe(cx, &cx.want.table).await {
+        Ok(table) => table.table_status() == Some(&TableStatus::Deleting),
+        Err(error) => error.cause == Cause::NotFound,
+    }
 }
 
 async fn list_tags(cx: &Context<'_>, arn: &str) -> Result<Tags, AwsError> {

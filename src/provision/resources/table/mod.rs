@@ -17,7 +17,7 @@ use crate::provision::outputs::ResourceStatus;
 use crate::provision::ownership::{Owner, Part, TAG_FIELD, Tags, is_adopted, owner, tag_changes};
 use crate::provision::permissions::{Group, Need, Scope, execution_role};
 use crate::provision::plan::{Action, ApiCall, FieldChange};
-use crate::provision::resource::{Context, Field, Kind, Resource, Seen, Verdict, differences, told_adopted};
+use crate::provision::resource::{Asked, Context, Field, Kind, Resource, Seen, Verdict, differences, told_adopted};
 use crate::provision::roles;
 
 /// The field of a table that shows its resource policy.
@@ -198,6 +198,10 @@ impl Resource for Table {
 
     fn read<'a>(&'a self, cx: &'a Context<'a>, _seen: Rc<Observed>) -> Seen<'a> {
         Box::pin(async { Ok(Slot::Table(Found::of(calls::read(cx, &cx.want.table).await)?)) })
+    }
+
+    fn is_gone<'a>(&'a self, cx: &'a Context<'a>, _seen: Rc<Observed>) -> Asked<'a> {
+        Box::pin(calls::is_gone(cx))
     }
 
     fn diff(&self, want: &Desired, seen: &Observed) -> Verdict {

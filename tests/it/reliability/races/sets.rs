@@ -23,22 +23,26 @@ pub(super) const RACES: &[Race] = &[
             ("CreateRoute", Before),
             ("CreateStage", Before),
         ],
+        late: &[],
     },
     Race {
         name: "8 provisions, nothing there",
         set: || provisions(empty(), 8),
         meets: &[("CreateApi", After), ("CreateFunction", Before)],
+        late: &[],
     },
-    Race { name: "8 provisions, the stack stands", set: || provisions(Scene::Teardown.set(), 8), meets: &[("GetApis", After)] },
+    Race { name: "8 provisions, the stack stands", set: || provisions(Scene::Teardown.set(), 8), meets: &[("GetApis", After)], late: &[] },
     Race {
         name: "4 provisions, the stack was edited",
         set: || provisions(Scene::Edited.set(), 4),
         meets: &[("RemovePermission", Before), ("AddPermission", Before), ("UpdateFunctionConfiguration", Before), ("UpdateTable", Before)],
+        late: &[],
     },
     Race {
         name: "3 provisions, the API was deleted",
         set: || provisions(without(async |aws, api| drop(aws.api.delete_api().api_id(api).send().await.expect("no api"))), 3),
         meets: &[("CreateApi", After), ("UpdateFunctionConfiguration", Before), ("AddPermission", Before)],
+        late: &[],
     },
     Race {
         name: "3 provisions, the API is empty",
@@ -50,6 +54,7 @@ pub(super) const RACES: &[Race] = &[
             ("CreateRoute", After),
             ("CreateStage", Before),
         ],
+        late: &[],
     },
     Race {
         name: "3 provisions, the function was deleted",
@@ -60,31 +65,37 @@ pub(super) const RACES: &[Race] = &[
             provisions(without(lost), 3)
         },
         meets: &[("CreateFunction", Before), ("AddPermission", Before)],
+        late: &[],
     },
     Race {
         name: "2 provisions of two configs, nothing there",
         set: || configs(empty()),
         meets: &[("CreateApi", After), ("CreateFunction", Before), ("CreateRoute", Before)],
+        late: &[],
     },
     Race {
         name: "2 provisions of two configs, the stack stands",
         set: || configs(Scene::Teardown.set()),
         meets: &[("GetApis", After), ("UpdateFunctionConfiguration", Before)],
+        late: &[],
     },
     Race {
         name: "provision and teardown, nothing there",
         set: || with_teardown(empty()),
         meets: &[("GetApis", After), ("GetFunction", After)],
+        late: &["CreateTable", "CreateLogGroup", "CreateApi", "CreateFunction", "CreateRoute", "CreateStage"],
     },
     Race {
         name: "provision and teardown, the stack stands",
         set: || with_teardown(Scene::Teardown.set()),
         meets: &[("GetApis", Before), ("GetApis", After)],
+        late: &[],
     },
     Race {
         name: "provision and teardown, the stack was edited",
         set: || with_teardown(Scene::Edited.set()),
         meets: &[("GetApis", Before), ("GetApis", After)],
+        late: &["UpdateRoute", "UpdateTable", "UpdateStage"],
     },
     Race {
         name: "3 teardowns, the stack stands",
@@ -94,6 +105,7 @@ pub(super) const RACES: &[Race] = &[
             (sandbox, does)
         },
         meets: &[("DeleteApi", Before), ("DeleteFunction", Before), ("DeleteTable", Before), ("DeleteLogGroup", After)],
+        late: &[],
     },
     Race {
         name: "2 stacks, nothing there",
@@ -104,6 +116,7 @@ pub(super) const RACES: &[Race] = &[
             (sandbox, does)
         },
         meets: &[("CreateApi", After), ("CreateFunction", Before)],
+        late: &[],
     },
 ];
 
