@@ -4,6 +4,7 @@ mod build;
 mod checklist;
 mod completions;
 mod contract;
+mod crash;
 mod dev;
 mod doctor;
 mod env;
@@ -32,6 +33,7 @@ mod verify;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+pub use crash::explain_panics;
 pub use error::Error;
 pub use exit::Exit;
 pub use flags::Global;

@@ -23,7 +23,7 @@ use super::style::{self, Paint};
 const LONG: Duration = Duration::from_secs(10);
 
 /// The version of the documents and events.
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
 /// What a person or a program sees.
 pub struct Ui {
@@ -402,7 +402,7 @@ fn past(action: &str) -> &str {
 }
 
 /// Writes a text and its line's end in one go. A reader that has gone away (`| head`) is no error.
-fn write(to: &mut impl Write, text: &str) -> io::Result<()> {
+pub(super) fn write(to: &mut impl Write, text: &str) -> io::Result<()> {
     let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
     let written = to.write_all(format!("{text}{end}").as_bytes()).and_then(|()| to.flush());
     match written {

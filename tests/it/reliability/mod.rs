@@ -9,6 +9,7 @@ mod picture;
 mod races;
 mod scene;
 mod secrets;
+mod summary;
 mod sweep;
 mod teardown;
 mod terminals;

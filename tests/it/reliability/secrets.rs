@@ -172,6 +172,34 @@ fn failures(search: &mut Search) {
     }
 }
 
+/// The form of the output with which [`a_defect`] is to be run.
+const DEFECT: &str = "WSFIX_TEST_DEFECT";
+
+/// Not a test: what [`crashes`] starts. A panic whose words hold every secret, as the tool tells of it.
+#[test]
+#[ignore = "it is started by another test"]
+fn a_defect() {
+    let Some(form) = std::env::var_os(DEFECT) else { return };
+    let line = ["wsfix".into(), "stacks".into(), "--output".into(), form];
+    let args = <wsfix::cli::Args as clap::Parser>::try_parse_from(line).expect("a command line");
+    wsfix::cli::explain_panics(&args.global);
+    panic!("a defect: {SEEDS:?}");
+}
+
+/// A real panic in a process of its own, with the tool's way to tell of it.
+fn crashes(search: &mut Search) {
+    for (form, words) in [("text", "report this text"), ("json", "{\"event\":\"error\",\"message\":\"a defect of wsfix")] {
+        let mut child = std::process::Command::new(std::env::current_exe().expect("this program"));
+        child.args(["--exact", "reliability::secrets::a_defect", "--ignored", "--nocapture"]);
+        let ended = child.env(DEFECT, form).env("RUST_BACKTRACE", "full").output().expect("it runs");
+        let (out, err) = (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
+        search.look("a crash, with its backtrace", form, &out);
+        search.look("a crash, with its backtrace", form, &err);
+        assert_eq!(ended.status.code(), Some(101), "{out}\n{err}");
+        assert!(err.contains(words) && err.contains("secrets.rs") && !err.contains("panicked at"), "{err}");
+    }
+}
+
 pub(super) fn descendants(of: u32) -> Vec<u32> {
     let parent = |pid: u32| {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
@@ -275,6 +303,7 @@ fn no_secret_is_found_in_anything_that_is_said_made_or_started() {
     search.run("errors of the config", &tool, &["plan", "--config", "clear.yaml"]);
     search.run("errors of the config", &tool, &["plan", "--jwt-secret", TYPED, "--output", "json"]);
     failures(&mut search);
+    crashes(&mut search);
     processes(&mut search);
     log_lines(&mut search);
     let sandbox = Sandbox::new();
