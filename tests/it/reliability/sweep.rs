@@ -96,6 +96,7 @@ struct Case {
     /// `lambda:CreateFunction`
     operation: String,
     nth: u32,
+    mutating: bool,
     trouble: Trouble,
 }
 
@@ -132,7 +133,13 @@ fn cases() -> Vec<Case> {
         // What only reads is the same in every run, and a run that was killed between two changes is one that was killed at either.
         let tried = all.filter(|(scene, (.., mutating))| *mutating || (*scene == Scene::Fresh && !trouble.kills()));
         let picked = tried.enumerate().filter(|(row, _)| full() || (row + column) % SHARE == 0);
-        cases.extend(picked.map(|(_, (scene, (operation, nth, _)))| Case { scene, operation: operation.clone(), nth: *nth, trouble }));
+        cases.extend(picked.map(|(_, (scene, (operation, nth, mutating)))| Case {
+            scene,
+            operation: operation.clone(),
+            nth: *nth,
+            mutating: *mutating,
+            trouble,
+        }));
     }
     cases
 }
@@ -181,6 +188,10 @@ fn try_case(case: &Case, wanted: &[String]) -> Result<Outcome, String> {
     let struck = sandbox.cloud.faults().struck();
     sandbox.cloud.faults().clear();
     let ended = ended?;
+    if struck == 0 && !case.mutating && case.nth > 1 {
+        // What is waited for by asking again is asked for as often as it takes: this run asked once less than the one whose calls were noted.
+        return try_case(&Case { nth: case.nth - 1, ..case.clone() }, wanted);
+    }
     if struck == 0 {
         return Err("nothing went wrong".to_owned());
     }
