@@ -20,9 +20,13 @@ pub(crate) enum Order {
     Up,
     /// The same where all that is done is to make things. Whether they stand is seen at the end, beside the last of them.
     Anew,
-    /// The API first, which AWS refuses to delete while a custom domain name leads to it: nothing else is deleted then. The rest at once.
+    /// What is in [`FIRST`], and then the rest at once.
     Down,
 }
+
+/// What is deleted before all else, one after the other. AWS refuses to delete an API that a custom domain name leads to: then nothing else is
+/// lost. Its execution logs follow while the function still says which API it was, so that whatever comes between, the next teardown finds them.
+const FIRST: [Kind; 2] = [Kind::Api, Kind::ExecutionLogs];
 
 /// What is made beside the last look: the stage, which shows by itself that its API stands, and the permission, which is read back.
 const LAST: [Kind; 2] = [Kind::Permission, Kind::Stage];
@@ -38,7 +42,7 @@ pub(crate) async fn apply(cx: &Context<'_>, stop: &Stop, order: Order, steps: &[
         if errors.is_empty() && !stop.requested() {
             let ready = |(_, resource): &(&Step, &dyn Resource)| match order {
                 Order::Up | Order::Anew => !resource.needs().iter().any(|kind| open.contains(kind)),
-                Order::Down => resource.kind() == Kind::Api || !open.contains(&Kind::Api),
+                Order::Down => FIRST.iter().take_while(|first| **first != resource.kind()).all(|first| !open.contains(first)),
             };
             let (now, later): (Vec<_>, Vec<_>) = waiting.into_iter().partition(ready);
             waiting = later;

@@ -6,20 +6,46 @@ use super::answer::{Answer, gone};
 use super::desired::Desired;
 use super::error::{AwsError, Cause};
 use super::observed::{Found, Observed, Slot};
-use super::plan::ApiCall;
+use super::ownership::Owner;
+use super::plan::{Action, ApiCall};
 use super::resource::{Context, Kind, Resource, Seen, Verdict};
+use super::resources::log_group::{PROTECTED, unprotect};
 use super::wait::retry;
 
 const DESCRIBE_LOG_GROUPS: ApiCall = ApiCall { name: "DescribeLogGroups", iam: "logs:DescribeLogGroups" };
-/// Deletes one of them.
-pub(crate) const DELETE_LOG_GROUP: ApiCall = ApiCall { name: "DeleteLogGroup", iam: "logs:DeleteLogGroup" };
+const DELETE_LOG_GROUP: ApiCall = ApiCall { name: "DeleteLogGroup", iam: "logs:DeleteLogGroup" };
 
-/// Both beginnings of a name that API Gateway is known to use. The id in them proves whose they are: no other API ever has it.
+/// The log groups of one API.
+#[derive(Clone, Debug)]
+pub(crate) struct Live {
+    /// Its id, which proves whose they are: no other API ever has it.
+    api: String,
+    groups: Vec<Group>,
+}
+
+#[derive(Clone, Debug)]
+struct Group {
+    name: String,
+    /// Against deletion.
+    protected: bool,
+}
+
+/// Both beginnings of a name that API Gateway is known to use.
 fn prefixes(api: &str) -> [String; 2] {
     [format!("/aws/apigateway/{api}/"), format!("API-Gateway-Execution-Logs_{api}/")]
 }
 
-/// Those of the stack's API. They are deleted by the step that deletes the API.
+/// The API whose logs they are: the stack's. Where it is gone already, a teardown may have ended just after that: the one that the function
+/// worked with.
+fn api<'a>(want: &Desired, seen: &'a Observed) -> Option<&'a str> {
+    if let Some(api) = seen.api() {
+        return Some(&api.id);
+    }
+    let apis = seen.api.present()?;
+    let function = seen.function.present().filter(|function| function.owner(&want.stack) == Owner::Ours)?;
+    function.api().filter(|id| !id.is_empty() && !apis.has(id))
+}
+
 pub(crate) struct ExecutionLogs;
 
 impl Resource for ExecutionLogs {
@@ -33,8 +59,8 @@ impl Resource for ExecutionLogs {
 
     fn read<'a>(&'a self, cx: &'a Context<'a>, seen: Rc<Observed>) -> Seen<'a> {
         Box::pin(async move {
-            let Some(api) = seen.api() else { return Ok(Slot::ExecutionLogs(Found::Absent)) };
-            Ok(Slot::ExecutionLogs(Found::optional(find(cx, &api.id).await)?))
+            let Some(api) = api(&cx.want, &seen) else { return Ok(Slot::ExecutionLogs(Found::Absent)) };
+            Ok(Slot::ExecutionLogs(Found::optional(find(cx, api).await)?))
         })
     }
 
@@ -42,54 +68,76 @@ impl Resource for ExecutionLogs {
         Verdict::default()
     }
 
+    fn delete<'a>(&'a self, cx: &'a Context<'a>, item: &'a str, seen: Rc<Observed>) -> Seen<'a> {
+        Box::pin(delete(cx, item, seen))
+    }
+
     fn teardown(&self, want: &Desired, seen: &Observed) -> Option<Verdict> {
-        let note = match &seen.execution_logs {
+        if seen.api().is_some_and(|api| api.is_left(want)) {
+            return None;
+        }
+        let live = match &seen.execution_logs {
             Found::Unknown(why) => {
-                let [one, other] = prefixes(seen.api_id());
-                format!("execution logs may be left, in log groups {one}... and {other}...: {why}")
+                let [one, other] = prefixes(api(want, seen)?);
+                let note = format!("execution logs may be left, in log groups {one}... and {other}...: {why}");
+                return Some(Verdict::default().with_note(note));
             }
-            Found::Present(groups) if want.consent.keep_logs && !groups.is_empty() => {
-                format!("the execution logs are kept, and no later teardown finds them: {}", groups.join(", "))
-            }
+            Found::Present(live) if !live.groups.is_empty() => live,
             Found::Present(_) | Found::Absent => return None,
         };
-        Some(Verdict::default().with_note(note))
+        let names = names(seen).join(", ");
+        if want.consent.keep_logs {
+            return Some(Verdict::default().with_note(format!("the execution logs are kept, and no later teardown finds them: {names}")));
+        }
+        if let Some(group) = live.groups.iter().find(|group| group.protected) {
+            return Some(Verdict::refuse(Kind::ExecutionLogs, &group.name, PROTECTED, &unprotect(&group.name)));
+        }
+        let why = format!("API Gateway made it for the API {}", live.api);
+        Some(Verdict::step(Kind::ExecutionLogs, &names, Action::Delete(why), &vec![DELETE_LOG_GROUP; live.groups.len()]))
     }
 }
 
-async fn find(cx: &Context<'_>, api: &str) -> Result<Vec<String>, AwsError> {
+async fn find(cx: &Context<'_>, api: &str) -> Result<Live, AwsError> {
     let prefixes = prefixes(api);
-    let (mut found, mut token) = (Vec::new(), None);
+    let (mut groups, mut token) = (Vec::new(), None);
     loop {
         let call = cx.clients.logs.describe_log_groups().log_group_name_pattern(api).set_next_token(token);
         let page = call.send().await.explain(DESCRIBE_LOG_GROUPS, api)?;
-        let names = page.log_groups().iter().filter_map(|group| group.log_group_name());
-        found.extend(names.filter(|name| prefixes.iter().any(|prefix| name.starts_with(prefix))).map(str::to_owned));
+        for group in page.log_groups() {
+            let name = group.log_group_name().unwrap_or_default();
+            if prefixes.iter().any(|prefix| name.starts_with(prefix)) {
+                groups.push(Group { name: name.to_owned(), protected: group.deletion_protection_enabled().unwrap_or_default() });
+            }
+        }
         token = page.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
         if token.is_none() {
-            return Ok(found);
+            return Ok(Live { api: api.to_owned(), groups });
         }
     }
 }
 
-/// Those that go with the API.
-pub(crate) fn deleted<'a>(want: &Desired, seen: &'a Observed) -> &'a [String] {
-    let found = seen.execution_logs.present().filter(|_| !want.consent.keep_logs);
-    found.map_or(&[], Vec::as_slice)
+/// Names of those that were found; after a teardown, of those that are left.
+pub(crate) fn names(seen: &Observed) -> Vec<String> {
+    let live = seen.execution_logs.present();
+    live.into_iter().flat_map(|live| &live.groups).map(|group| group.name.clone()).collect()
 }
 
-/// Deletes them, before the API itself goes: afterwards nothing finds them any more. A denial is told, and stops nothing.
-pub(crate) async fn delete(cx: &Context<'_>, seen: &Observed) -> Result<(), AwsError> {
-    for group in deleted(&cx.want, seen) {
-        let call = cx.clients.logs.delete_log_group().log_group_name(group);
-        let watch = cx.watch(Kind::Api, &cx.want.api.name, DELETE_LOG_GROUP, 60);
-        match gone(retry(watch, async || call.clone().send().await.explain(DELETE_LOG_GROUP, group)).await) {
+/// Deletes them; those that may not be deleted are told, and left.
+async fn delete(cx: &Context<'_>, item: &str, seen: Rc<Observed>) -> Result<Slot, AwsError> {
+    let Some(mut live) = seen.execution_logs.present().cloned() else { return Ok(Slot::Same) };
+    let mut left = Vec::new();
+    for group in live.groups {
+        let call = cx.clients.logs.delete_log_group().log_group_name(&group.name);
+        let watch = cx.watch(Kind::ExecutionLogs, item, DELETE_LOG_GROUP, 60);
+        match gone(retry(watch, async || call.clone().send().await.explain(DELETE_LOG_GROUP, &group.name)).await) {
             Ok(()) => {}
             Err(error) if matches!(error.cause, Cause::Denied { .. }) => {
-                cx.note(format!("the execution logs in {group} are left ({})", error.words()));
+                cx.note(format!("the execution logs in {} are left ({})", group.name, error.words()));
+                left.push(group);
             }
             Err(error) => return Err(error),
         }
     }
-    Ok(())
+    live.groups = left;
+    Ok(Slot::ExecutionLogs(Found::Present(live)))
 }

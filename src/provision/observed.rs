@@ -2,6 +2,7 @@
 
 use crate::provision::desired::Desired;
 use crate::provision::error::{AwsError, Cause};
+use crate::provision::execution_logs;
 use crate::provision::former;
 use crate::provision::others;
 use crate::provision::ownership::{Part, is_untagged, is_without};
@@ -156,8 +157,8 @@ pub(crate) struct Observed {
     /// The role of the account that API Gateway writes logs with.
     pub(crate) log_role: Found<String>,
     pub(crate) access_log_group: Found<log_group::Live>,
-    /// Names of the log groups that API Gateway made for the API's execution logs; only looked for where they are to be deleted.
-    pub(crate) execution_logs: Found<Vec<String>>,
+    /// Only looked for where they are to be deleted.
+    pub(crate) execution_logs: Found<execution_logs::Live>,
     pub(crate) api: Found<api::Live>,
     pub(crate) function: Found<function::Live>,
     pub(crate) integrations: Found<integration::Live>,
@@ -185,7 +186,7 @@ pub(crate) enum Slot {
     LogGroup(Found<log_group::Live>),
     LogRole(Found<String>),
     AccessLogGroup(Found<log_group::Live>),
-    ExecutionLogs(Found<Vec<String>>),
+    ExecutionLogs(Found<execution_logs::Live>),
     Api(Found<api::Live>),
     Function(Found<function::Live>),
     Integrations(Found<integration::Live>),

@@ -5,6 +5,7 @@ use super::apply::{Order, apply};
 use super::connections::{self, Connections};
 use super::desired::Desired;
 use super::error::{AwsError, Cause, Error, Refusal};
+use super::execution_logs;
 use super::look::look;
 use super::observed::Observed;
 use super::plan::{Plan, Step};
@@ -69,7 +70,9 @@ pub async fn teardown(run: &Run<'_>, plan: &Plan) -> Result<TornDown, Error> {
     }
     run.reporter.event(planned(&now));
     let api = seen.api().map(|one| one.id.clone());
-    apply(&cx, run.stop, Order::Down, &now.steps, seen).await?;
+    let executions = execution_logs::names(&seen);
+    let after = apply(&cx, run.stop, Order::Down, &now.steps, seen).await?;
+    let denied = execution_logs::names(&after);
     let gone = |kind: Kind| now.deletions().any(|step| step.kind == kind.name());
     let mut written = Vec::new();
     if gone(Kind::LogGroup) && gone(Kind::Function) {
@@ -78,9 +81,13 @@ pub async fn teardown(run: &Run<'_>, plan: &Plan) -> Result<TornDown, Error> {
     if gone(Kind::AccessLogGroup) && gone(Kind::Api) {
         written.push((Kind::AccessLogGroup, cx.want.access_log_group()));
     }
+    if gone(Kind::ExecutionLogs) {
+        written.extend(executions.into_iter().filter(|name| !denied.contains(name)).map(|name| (Kind::ExecutionLogs, name)));
+    }
     let looks = if cx.want.endpoint.is_some() { 1 } else { LAST_LINES_LOOKS };
     log_group::sweep(&cx, &written, looks).await?;
-    let deleted = now.deletions().map(|step| label(step.kind, &step.name)).collect();
+    let deleted = now.deletions().filter(|step| denied.is_empty() || step.kind != Kind::ExecutionLogs.name());
+    let deleted = deleted.map(|step| label(step.kind, &step.name)).collect();
     Ok(TornDown { deleted, left: left(&cx, api.as_deref()).await? })
 }
 
@@ -105,7 +112,8 @@ async fn left(cx: &Context<'_>, deleted: Option<&str>) -> Result<Vec<String>, Er
     let mut last = None;
     let watch = cx.watch(Kind::Account, &cx.want.stack, account::GET_CALLER_IDENTITY, GONE_SECONDS);
     let read = until(watch, async || {
-        let seen = look(cx, |kind| DELETED.contains(&kind)).await?;
+        // Execution logs that may not be deleted are told, and keep nothing back.
+        let seen = look(cx, |kind| DELETED.contains(&kind) && kind != Kind::ExecutionLogs).await?;
         let plan = Plan::teardown(&cx.want, &seen);
         let anew = plan.deletions().find(|step| step.kind == Kind::Api.name() && seen.api().map(|one| one.id.as_str()) != deleted);
         if let Some((step, call)) = anew.and_then(|step| Some((step, step.calls.last()?))) {

@@ -21,6 +21,7 @@ use crate::tool::Tool;
 
 const TABLE: &str = "WebSocketConnections";
 const FUNCTION: &str = "websocket-handler";
+const GROUP: &str = "/aws/lambda/websocket-handler";
 
 /// How a teardown ended, in few words, and what it did.
 fn ended(sandbox: &Sandbox) -> (String, Option<TornDown>) {
@@ -78,6 +79,18 @@ async fn tag(aws: &Aws, value: &str) {
 
 fn protect(aws: &Aws, on: bool) {
     block_on(aws.dynamodb.update_table().table_name(TABLE).deletion_protection_enabled(on).send()).expect("protection");
+}
+
+/// What API Gateway makes at the first line of an execution.
+fn execution_logs(sandbox: &Sandbox, aws: &Aws) -> String {
+    let name = format!("/aws/apigateway/{}/prod", api(sandbox));
+    block_on(aws.logs.create_log_group().log_group_name(&name).send()).expect("a log group");
+    name
+}
+
+fn protect_group(aws: &Aws, name: &str, on: bool) {
+    let call = aws.logs.put_log_group_deletion_protection().log_group_identifier(name).deletion_protection_enabled(on);
+    block_on(call.send()).expect("protection");
 }
 
 fn by_hand(sandbox: &Sandbox, aws: &Aws) {
@@ -150,12 +163,20 @@ fn cases() -> Vec<Case> {
         ),
         case(
             "a custom domain name leads to the API",
-            |sandbox, _| {
+            |sandbox, aws| {
+                // What API Gateway logged is there still.
+                execution_logs(sandbox, aws);
                 let message = "Deleting API X failed. Please remove all API mappings for the API from your custom domain names.";
                 let kind = Kind::Error { status: 400, code: "BadRequestException".to_owned(), message: message.to_owned() };
                 sandbox.cloud.faults().plan(Fault { operation: "DeleteApi".to_owned(), nth: 1, times: 1, moment: Moment::Before, kind });
             },
             |_, _| {},
+        ),
+        case("the function's log group is protected", |_, aws| protect_group(aws, GROUP, true), |_, aws| protect_group(aws, GROUP, false)),
+        case(
+            "the API's execution logs are protected",
+            |sandbox, aws| protect_group(aws, &execution_logs(sandbox, aws), true),
+            |sandbox, aws| protect_group(aws, &format!("/aws/apigateway/{}/prod", api(sandbox)), false),
         ),
         Case { name: "`--keep-data`", consent: Consent { keep_data: true, ..NOTHING }, prepare: |_, _| {}, repair: None },
         Case {
@@ -240,6 +261,42 @@ fn what_was_made_after_the_list_was_read_is_not_deleted() {
     block_on(sandbox.aws().lambda.delete_function().function_name(FUNCTION).send()).expect("gone");
     let done = sandbox.teardown_listed(&plan).expect("the rest goes");
     assert!(!done.deleted.contains(&format!("function {FUNCTION}")) && done.left.is_empty(), "{done:?}");
+}
+
+/// A teardown ended between the API and its logs: the function says still which API it was.
+#[test]
+fn execution_logs_are_found_when_their_api_is_gone() {
+    let sandbox = Sandbox::new();
+    let aws = sandbox.aws();
+    let gone = sandbox.provision().outputs.api_id;
+    let logs = execution_logs(&sandbox, &aws);
+    block_on(aws.api.delete_api().api_id(&gone).send()).expect("no API");
+    assert!(sandbox.teardown().deletions().any(|step| step.kind == "execution logs" && step.name == logs));
+    assert_eq!(sandbox.leftovers(), Vec::<String>::new());
+
+    // An API that is there, whosever it is, keeps its own.
+    sandbox.provision();
+    let logs = execution_logs(&sandbox, &aws);
+    let untag = aws.api.untag_resource().resource_arn(format!("arn:aws:apigateway:us-east-1::/apis/{}", api(&sandbox)));
+    let id = api(&sandbox);
+    block_on(untag.tag_keys("wsfix:stack").send()).expect("no tag");
+    block_on(aws.api.update_api().api_id(&id).description("mine").send()).expect("no mark");
+    sandbox.teardown();
+    assert_eq!(sandbox.leftovers(), [id, logs]);
+}
+
+/// Whoever may not delete log groups is told of those that are left, and the rest goes.
+#[test]
+fn execution_logs_that_may_not_be_deleted_are_told() {
+    let sandbox = Sandbox::new();
+    sandbox.provision();
+    let logs = execution_logs(&sandbox, &sandbox.aws());
+    let kind = Kind::Error { status: 400, code: "AccessDeniedException".to_owned(), message: "not allowed".to_owned() };
+    sandbox.cloud.faults().plan(Fault { operation: "DeleteLogGroup".to_owned(), nth: 1, times: 1, moment: Moment::Before, kind });
+    let (words, done) = ended(&sandbox);
+    assert_eq!(words, "4 deleted, 0 left", "{done:?}");
+    assert!(sandbox.heard.notes().iter().any(|note| note.contains(&format!("the execution logs in {logs} are left"))));
+    assert_eq!(sandbox.leftovers(), [logs]);
 }
 
 #[test]

@@ -41,12 +41,12 @@ impl Group {
 #[serde(rename_all = "camelCase")]
 struct Input {
     log_group_name: Option<String>,
+    log_group_identifier: Option<String>,
     resource_arn: Option<String>,
     tags: Option<BTreeMap<String, String>>,
     tag_keys: Option<Vec<String>>,
     log_group_class: Option<String>,
-    #[serde(default)]
-    deletion_protection_enabled: bool,
+    deletion_protection_enabled: Option<bool>,
     retention_in_days: Option<i64>,
     log_group_name_prefix: Option<String>,
     log_group_name_pattern: Option<String>,
@@ -93,7 +93,7 @@ pub(super) fn create(world: &World, call: &Call) -> Body {
     if state.groups.contains_key(&name) {
         return Err(ServiceError::new(400, "ResourceAlreadyExistsException", "The specified log group already exists"));
     }
-    let group = Group { class, protected: input.deletion_protection_enabled, tags, ..Group::new(now) };
+    let group = Group { class, protected: input.deletion_protection_enabled.unwrap_or_default(), tags, ..Group::new(now) };
     state.groups.insert(name, group);
     Ok(Value::Null)
 }
@@ -173,6 +173,16 @@ pub(super) fn delete_retention(world: &World, call: &Call) -> Body {
     allow(world, call, &name)?;
     let mut state = world.logs.now(world.clock.now_ms());
     state.groups.get_mut(&name).ok_or_else(group_not_found)?.retention_days = None;
+    Ok(Value::Null)
+}
+
+pub(super) fn protect(world: &World, call: &Call) -> Body {
+    let input: Input = read(call)?;
+    let name = group_name(None, input.log_group_identifier)?;
+    let protected = need(INVALID, "deletionProtectionEnabled", input.deletion_protection_enabled)?;
+    allow(world, call, &name)?;
+    let mut state = world.logs.now(world.clock.now_ms());
+    state.groups.get_mut(&name).ok_or_else(group_not_found)?.protected = protected;
     Ok(Value::Null)
 }
 

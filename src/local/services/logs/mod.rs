@@ -58,6 +58,7 @@ pub(crate) async fn answer(world: &Arc<World>, call: &Call) -> Outcome {
         "DescribeLogGroups" => groups::describe(world, call),
         "PutRetentionPolicy" => groups::put_retention(world, call),
         "DeleteRetentionPolicy" => groups::delete_retention(world, call),
+        "PutLogGroupDeletionProtection" => groups::protect(world, call),
         "TagResource" => groups::tag(world, call),
         "UntagResource" => groups::untag(world, call),
         "ListTagsForResource" => groups::list_tags(world, call),

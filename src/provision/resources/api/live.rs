@@ -1,5 +1,7 @@
 //! The APIs that concern a stack, as found, and which of several it works with. Pure.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_apigatewayv2::types::ProtocolType;
 
 use super::Spec;
@@ -15,11 +17,14 @@ pub(crate) struct Live {
     pub(super) foreign: Vec<One>,
     /// Ids of those with the wanted name that speak no WebSocket.
     pub(super) http: Vec<String>,
+    /// Ids of all that the account has in this Region.
+    pub(super) listed: BTreeSet<String>,
 }
 
 impl Live {
-    /// Sorts one API in, if it concerns this stack.
+    /// Sorts one API in.
     pub(super) fn put(&mut self, want: &Desired, api: &aws_sdk_apigatewayv2::types::Api) {
+        self.listed.extend(api.api_id().map(str::to_owned));
         let Some(one) = one(&want.stack, api) else { return };
         let named = one.spec.name == want.api.name;
         if api.protocol_type() != Some(&ProtocolType::Websocket) {
@@ -52,6 +57,11 @@ impl Live {
             .or_else(|| self.ours.iter().min_by_key(|one| (one.created, &one.id)))?;
         let others = self.ours.iter().filter(|other| other.id != one.id);
         others.clone().all(One::is_spare).then_some(one)
+    }
+
+    /// Whether the account has an API of this id, whosever it is.
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.listed.contains(id)
     }
 
     /// Ids of those with this stack's mark.
@@ -99,6 +109,11 @@ impl One {
     /// Whether it was there before the stack, as a mark says; or it is adopted now.
     pub(crate) fn adopted(&self) -> bool {
         self.owner == Owner::Nobody || is_adopted(Some(&self.tags), Some(&self.spec.description))
+    }
+
+    /// Whether it was adopted, and is not to be deleted.
+    pub(crate) fn is_left(&self, want: &Desired) -> bool {
+        self.adopted() && !want.consent.delete_adopted
     }
 }
 

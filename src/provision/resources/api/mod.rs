@@ -13,7 +13,6 @@ pub(crate) use spare::{SpareApis, discard};
 use crate::contract::ownership::{ADOPTED_TAG, STACK_TAG, TRUE};
 use crate::provision::answer::{Answer, gone};
 use crate::provision::desired::Desired;
-use crate::provision::execution_logs;
 use crate::provision::observed::{Found, Observed, Slot};
 use crate::provision::outputs::ResourceStatus;
 use crate::provision::ownership::{Owner, TAG_FIELD, description, is_untagged, tag_changes};
@@ -130,8 +129,6 @@ impl Resource for Api {
     fn delete<'a>(&'a self, cx: &'a Context<'a>, name: &'a str, seen: Rc<Observed>) -> Seen<'a> {
         Box::pin(async move {
             let Some(one) = seen.api() else { return Ok(Slot::Api(Found::Absent)) };
-            // First: afterwards nothing says any more whose they are.
-            execution_logs::delete(cx, &seen).await?;
             let answer = retry(cx.watch(Kind::Api, name, DELETE_API, 60), async || {
                 cx.clients.api.delete_api().api_id(&one.id).send().await.explain(DELETE_API, &seen.place.api(&one.id))
             });
@@ -153,7 +150,7 @@ impl Resource for Api {
                 &format!("{} has this stack's mark and the name `{}`", one.id, one.spec.name),
                 "set `api.name` to that name, or run `wsfix provision` first",
             ),
-            (Some(one), ..) if one.owner == Owner::Ours && one.adopted() && !want.consent.delete_adopted => {
+            (Some(one), ..) if one.owner == Owner::Ours && one.is_left(want) => {
                 let with = if function_goes(want, seen) {
                     ", with its routes; the function that they call goes, and every handshake then gets 500"
                 } else {
@@ -168,11 +165,8 @@ impl Resource for Api {
                 }
                 Owner::Ours | Owner::Other(_) | Owner::Nobody | Owner::Unknown => {
                     let adopted = if one.adopted() { ", and was adopted" } else { "" };
-                    let groups = execution_logs::deleted(want, seen);
-                    let logs = groups.iter().map(|group| format!(", and so does its log group {group}")).collect::<String>();
-                    let why = format!("{} has this stack's mark{adopted}; its routes, integrations and stages go with it{logs}", one.id);
-                    let calls = groups.iter().map(|_| execution_logs::DELETE_LOG_GROUP).chain([DELETE_API]).collect::<Vec<_>>();
-                    Some(Verdict::step(Kind::Api, name, Action::Delete(why), &calls))
+                    let why = format!("{} has this stack's mark{adopted}; its routes, integrations and stages go with it", one.id);
+                    Some(Verdict::step(Kind::Api, name, Action::Delete(why), &[DELETE_API]))
                 }
             },
             (None, [], Some(foreign)) => Some(Verdict::default().with_note(format!(

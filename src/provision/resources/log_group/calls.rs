@@ -21,14 +21,15 @@ pub(super) async fn read(cx: &Context<'_>, name: &str) -> Result<Found<Live>, Aw
     // One of the two has a `:*` at its end, which the tags' calls refuse.
     let arn = group.log_group_arn().or(group.arn()).unwrap_or_default().trim_end_matches(":*").to_owned();
     let spec = Spec { retention_days: group.retention_in_days() };
+    let protected = group.deletion_protection_enabled().unwrap_or_default();
     let tags = cx.clients.logs.list_tags_for_resource().resource_arn(&arn).send().await.explain(LIST_TAGS, &arn);
     Ok(match Found::optional(tags)? {
         Found::Present(tags) => {
             let tags = tags.tags().cloned().unwrap_or_default().into_iter().collect();
-            Found::Present(Live { arn, spec, tags: Some(tags), unread: None, made: false })
+            Found::Present(Live { arn, spec, tags: Some(tags), unread: None, protected, made: false })
         }
         Found::Absent => Found::Absent,
-        Found::Unknown(why) => Found::Present(Live { arn, spec, tags: None, unread: Some(why), made: false }),
+        Found::Unknown(why) => Found::Present(Live { arn, spec, tags: None, unread: Some(why), protected, made: false }),
     })
 }
 
@@ -90,7 +91,7 @@ pub(super) async fn create(of: &LogGroup, cx: &Context<'_>, name: &str, seen: Rc
         }
     }
     let spec = put_retention(of, cx, name, &arn).await?;
-    Ok(of.slot(Found::Present(Live { arn, spec, tags: Some(tags), unread: None, made })))
+    Ok(of.slot(Found::Present(Live { arn, spec, tags: Some(tags), unread: None, protected: false, made })))
 }
 
 async fn put_retention(of: &LogGroup, cx: &Context<'_>, name: &str, arn: &str) -> Result<Spec, AwsError> {

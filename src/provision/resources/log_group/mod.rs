@@ -48,6 +48,8 @@ pub(crate) struct Live {
     /// `None`: could not be read.
     tags: Option<Tags>,
     unread: Option<String>,
+    /// Against deletion.
+    protected: bool,
     /// This run made it, with tags or without.
     made: bool,
 }
@@ -241,6 +243,7 @@ impl Resource for LogGroup {
                 );
                 Some(Verdict::step(kind, &name, Action::Keep, &[]).with_note(note))
             }
+            Owner::Ours if live.protected => refuse(PROTECTED, &unprotect(&name)),
             Owner::Ours => {
                 let adopted = if live.adopted(&want.stack) { ", and was adopted" } else { "" };
                 let why = format!("{} has this stack's tag{adopted}", live.arn);
@@ -287,6 +290,17 @@ impl Resource for LogGroup {
 /// What a person would do.
 fn by_hand(name: &str) -> String {
     format!("aws logs delete-log-group --log-group-name {name}")
+}
+
+/// Why a log group cannot be deleted.
+pub(crate) const PROTECTED: &str = "it is protected against deletion";
+
+/// How to take that off.
+pub(crate) fn unprotect(name: &str) -> String {
+    format!(
+        "`aws logs put-log-group-deletion-protection --log-group-identifier {name} --no-deletion-protection-enabled`, then again; \
+         or `--keep-logs`"
+    )
 }
 
 /// What adopting changes, and what a person should know before.
