@@ -121,7 +121,7 @@ impl Blueprint {
         let (shown, secret): (Vec<_>, Vec<_>) = environment.into_iter().partition(|(name, _)| may_be_shown(name));
         let mut secrets: Vec<String> = secret.into_iter().map(|(name, _)| name).collect();
         secrets.extend(missing(config).filter(|name| !secrets.iter().any(|secret| secret == name)).map(str::to_owned).collect::<Vec<_>>());
-        let needs = execution_role(Scope { want: &want, place, caller: None, role: None, api: None, table_policy: false });
+        let needs = execution_role(Scope { want: &want, place, caller: None, role: None, api: None, marked: &[], table_policy: false });
         Ok(Self {
             stack: want.stack.clone(),
             role: want.role.clone(),

@@ -111,7 +111,8 @@ async fn remember(cx: &Context<'_>, seen: &Observed) -> Result<(), AwsError> {
     if denied.is_empty() { Ok(()) } else { function::remember(cx, seen, &denied).await }
 }
 
-/// What is still open, and the account. AWS may lag behind its own answers: where nothing is open but what was just done, it is looked at for a while.
+/// What is still open, and the account. AWS may lag behind its own answers: where nothing is open but what was just done, it is looked at for a
+/// while; not where a difference is known to stay.
 async fn look_again(cx: &Context<'_>, steps: &[Step], noticed: bool) -> Result<(Plan, Observed), AwsError> {
     let mut last = None;
     let watch = Watch { reporter: cx.reporter, resource: "account".to_owned(), call: account::GET_CALLER_IDENTITY, limit: LAG };
@@ -119,7 +120,8 @@ async fn look_again(cx: &Context<'_>, steps: &[Step], noticed: bool) -> Result<(
         let seen = look(cx, KEPT).await?;
         let plan = Plan::provision(&cx.want, &seen);
         let first = plan.changes().next().map(|step| label(step.kind, &step.name));
-        let lags = !noticed && plan.changes().all(|step| steps.iter().any(|taken| is_part(step, taken)));
+        let waits = !noticed && !cx.rivals.unsettled.get();
+        let lags = waits && plan.changes().all(|step| steps.iter().any(|taken| is_part(step, taken)));
         Ok(match first.filter(|_| lags) {
             Some(first) => {
                 last = Some((plan, seen));

@@ -3,8 +3,9 @@
 use wsfix::local::Options;
 use wsfix::local::account::Account;
 use wsfix::provision::Error;
+use wsfix::provision::preflight::Necessity;
 
-use super::support::{Sandbox, differences};
+use super::support::{Sandbox, block_on, differences};
 use super::tool::Tool;
 
 fn account(name: &str) -> Account {
@@ -71,6 +72,29 @@ fn without_the_simulator_the_callers_policies_are_read() {
     let told = refused(&sandbox(denying(&["iam:SimulatePrincipalPolicy", "iam:PassRole"])));
     assert!(told.len() == 1 && told[0].contains("Guard"), "{told:#?}");
     sandbox(account("group-policies")).provision();
+}
+
+/// Only where there is one. It is in nobody's way: whoever may not delete it can provision all the same.
+#[test]
+fn the_right_to_delete_a_spare_api_is_asked_for_where_there_is_one() {
+    let sandbox = sandbox(denying(&["apigateway:DELETE"]));
+    sandbox.provision();
+    let asked = || {
+        let checks = sandbox.preflight().checks;
+        let of_api = checks.into_iter().filter(|check| check.action == "apigateway:DELETE" && check.why.contains("deletes a"));
+        of_api.map(|check| (check.resource, check.phase, check.necessity, check.answer.word())).collect::<Vec<_>>()
+    };
+    assert!(asked().iter().all(|(_, phase, necessity, _)| (*phase, *necessity) == ("teardown", Necessity::Later)), "{:?}", asked());
+    let aws = sandbox.aws();
+    let call = aws.api.create_api().name("Copy").protocol_type(aws_sdk_apigatewayv2::types::ProtocolType::Websocket);
+    let call = call.route_selection_expression("$request.body.action").tags("wsfix:stack", "terminal");
+    let id = block_on(call.send()).expect("an api").api_id.expect("its id");
+    let arn = format!("arn:aws:apigateway:us-east-1::/apis/{id}");
+    let now: Vec<_> = asked().into_iter().filter(|(_, phase, ..)| *phase != "teardown").collect();
+    assert_eq!(now, [(arn, "provision", Necessity::Optional, "denied")]);
+    sandbox.provision();
+    assert!(sandbox.heard.notes().iter().any(|note| note.contains(&format!("the spare API {id} is left"))));
+    assert_eq!(differences(&sandbox.plan()), [format!("spare api {id}: deleted")]);
 }
 
 /// What cannot be known stops nothing.

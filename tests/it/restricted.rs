@@ -229,7 +229,9 @@ fn of_two_apis_with_the_mark_one_without_a_stage_goes_and_another_is_refused() {
     let call = call.route_selection_expression("$request.body.action").tags("wsfix:stack", "terminal");
     let made = block_on(call.send()).expect("an api");
     let id = made.api_id().expect("its id");
-    assert_eq!(differences(&sandbox.plan()), [format!("spare api {id}: deleted")]);
+    let plan = sandbox.plan();
+    assert_eq!(differences(&plan), [format!("spare api {id}: deleted")]);
+    assert!(plan.changes().flat_map(|step| &step.calls).all(|call| call.name == "DeleteApi"), "{plan:#?}");
     block_on(aws.api.create_stage().api_id(id).stage_name("test").send()).expect("a stage");
     let refusals = refused(&sandbox);
     assert!(refusals.len() == 1 && refusals[0].contains("2 APIs have this stack's mark"), "{refusals:#?}");

@@ -138,7 +138,7 @@ fn api(scope: Scope<'_>) -> Vec<Need> {
     let one = scope.gateway(&format!("/apis/{}", scope.api_id()));
     let all = scope.gateway("/apis");
     let row = |phase, action, calls, arn: &str| Row::new(Group::Api, phase, action, calls).on(arn);
-    vec![
+    let mut needs = vec![
         row(Look, "apigateway:GET", &["GetApis"], &all).needed("finds the API by its mark", "nothing can be made or deleted"),
         row(Provision, "apigateway:POST", &["CreateApi"], &all).needed("makes the API", "the API cannot be made"),
         row(Provision, "apigateway:PATCH", &["UpdateApi"], &one).needed("changes the API's settings", "a changed API cannot be put right"),
@@ -149,7 +149,16 @@ fn api(scope: Scope<'_>) -> Vec<Need> {
         Row::new(Group::ApiTags, Provision, "apigateway:TagResource", &["CreateApi"])
             .on(all)
             .optional("marks the API as this stack's, where AWS asks for this action", "the API has no tags; its description marks it"),
-    ]
+    ];
+    let spare = scope.marked.iter().filter(|one| scope.api.is_some_and(|api| one.id != api));
+    let spare: Vec<String> = spare.map(|one| scope.gateway(&format!("/apis/{}", one.id))).collect();
+    if !spare.is_empty() {
+        needs.push(Row::new(Group::Api, Provision, "apigateway:DELETE", &["DeleteApi"]).on_all(spare).optional(
+            "deletes an API that a run made beside the stack's, and that no client can have",
+            "it stays, and is in nobody's way",
+        ));
+    }
+    needs
 }
 
 /// The integration, the routes and the stage.

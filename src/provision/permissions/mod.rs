@@ -13,6 +13,7 @@ pub(crate) use handler::execution_role;
 
 use super::desired::Desired;
 use super::observed::{Observed, Place};
+use super::resources::api;
 use super::roles;
 
 /// One permission, what it is for, and what is missing without it.
@@ -134,6 +135,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) role: Option<&'a str>,
     /// Id of the API; `None`: not made yet.
     pub(crate) api: Option<&'a str>,
+    /// The APIs with this stack's mark: that one, and spare ones.
+    pub(crate) marked: &'a [api::One],
     /// Whether the role is known to need the table's resource policy.
     pub(crate) table_policy: bool,
 }
@@ -142,7 +145,8 @@ impl<'a> Scope<'a> {
     /// The scope of an account as it was read. `role`: its ARN, as far as it is known.
     pub(crate) fn of(want: &'a Desired, seen: &'a Observed, role: Option<&'a str>) -> Self {
         let table_policy = roles::judged(want, seen).is_some_and(roles::Judged::needs_table_policy);
-        Self { want, place: &seen.place, caller: None, role, api: seen.api().map(|api| api.id.as_str()), table_policy }
+        let marked = seen.api.present().map(api::Live::marked).unwrap_or_default();
+        Self { want, place: &seen.place, caller: None, role, api: seen.api().map(|api| api.id.as_str()), marked, table_policy }
     }
 
     /// The API's id, or what stands for it in a policy.

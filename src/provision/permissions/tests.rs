@@ -30,7 +30,7 @@ fn every_need() -> (Vec<Need>, Vec<Need>) {
     wants[0].consent.adopt = true;
     let (mut callers, mut handlers) = (Vec::new(), Vec::new());
     for want in &wants {
-        let scope = Scope { want, place: &place, caller: None, role: None, api: None, table_policy: false };
+        let scope = Scope { want, place: &place, caller: None, role: None, api: None, marked: &[], table_policy: false };
         callers.extend(caller(scope));
         handlers.extend(execution_role(scope));
     }
@@ -129,6 +129,7 @@ fn needs_are_told_apart_and_explained() {
         caller: None,
         role: Some("arn:aws:iam::111122223333:role/p/r"),
         api: Some("a1b2c3"),
+        marked: &[],
         table_policy: false,
     };
     let needs: Vec<Need> = caller(scope).into_iter().chain(execution_role(scope)).collect();
@@ -154,7 +155,7 @@ fn needs_are_told_apart_and_explained() {
 fn resources_are_the_least_that_do() {
     let place = place();
     let want = desired(Settings { existing_role: Some("r".to_owned()), ..Settings::default() });
-    let scope = Scope { want: &want, place: &place, caller: None, role: None, api: Some("a1b2c3"), table_policy: false };
+    let scope = Scope { want: &want, place: &place, caller: None, role: None, api: Some("a1b2c3"), marked: &[], table_policy: false };
     let of = |needs: &[Need], call: &str| -> Vec<String> {
         needs.iter().filter(|need| need.calls.contains(&call)).flat_map(|need| need.resources.clone()).collect()
     };
@@ -182,7 +183,8 @@ fn a_stored_key_is_read_by_its_arn() {
         let mut config = config(Settings::default());
         config.jwt.secret = Some(source);
         let want = Desired::partly(&config);
-        let needs = execution_role(Scope { want: &want, place: &place, caller: None, role: None, api: None, table_policy: false });
+        let needs =
+            execution_role(Scope { want: &want, place: &place, caller: None, role: None, api: None, marked: &[], table_policy: false });
         let keys = needs.into_iter().filter(|need| need.group == Group::TokenKey);
         keys.map(|need| format!("{} {}", need.action, need.resources.join(" "))).collect::<Vec<_>>()
     };

@@ -6,7 +6,7 @@ use crate::provision::denial::{Denial, Effect, PolicyKind};
 use crate::provision::error::Refusal;
 use crate::provision::evidence::{Answer, Denied, Layer};
 use crate::provision::observed::Observed;
-use crate::provision::permissions::{Need, Scope};
+use crate::provision::permissions::{Need, Phase, Scope};
 use crate::provision::plan::Plan;
 use crate::provision::roles::Judged;
 use crate::provision::simulate::Ask;
@@ -115,10 +115,10 @@ pub(super) fn of_role(judged: &Judged) -> Vec<Check> {
     judged.permissions.iter().map(check).collect()
 }
 
-/// Whether a step of the plan asks for it.
+/// Whether a step of `provision` asks for it.
 pub(super) fn is_called(need: &Need, plan: &Plan) -> bool {
     let mut calls = plan.changes().flat_map(|step| &step.calls);
-    calls.any(|call| call.iam == need.action && need.calls.contains(&call.name))
+    need.phase != Phase::Teardown && calls.any(|call| call.iam == need.action && need.calls.contains(&call.name))
 }
 
 /// A need on one resource, and the ARNs that stand for it in questions.
@@ -251,6 +251,7 @@ mod tests {
             caller: None,
             role: Some("arn:aws:iam::111122223333:role/r"),
             api: None,
+            marked: &[],
             table_policy: false,
         })
     }

@@ -316,7 +316,7 @@ pub(crate) mod tests {
     pub(crate) fn judge(flags: Settings, trust: Trust, answers: impl Fn(&str) -> (Answer, Answer)) -> Judged {
         let want = desired(flags);
         let place = Place { account: "111122223333".to_owned(), partition: "aws".to_owned(), region: "eu-west-1".to_owned() };
-        let scope = Scope { want: &want, place: &place, caller: None, role: Some(ROLE), api: None, table_policy: false };
+        let scope = Scope { want: &want, place: &place, caller: None, role: Some(ROLE), api: None, marked: &[], table_policy: false };
         let one = |need: &Need| {
             let (alone, granted) = answers(need.action);
             Permission::judge(need, &need.resources[0], alone, &granted)

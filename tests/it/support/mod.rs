@@ -117,6 +117,11 @@ impl Sandbox {
         self.try_plan().unwrap_or_else(|error| panic!("plan: {error:#?}"))
     }
 
+    /// What the caller and the role may do.
+    pub(crate) fn preflight(&self) -> provision::Preflight {
+        block_on(provision::plan_with_preflight(&self.run())).unwrap_or_else(|error| panic!("preflight: {error:#?}")).1
+    }
+
     /// What would be asked of an administrator.
     pub(crate) fn request(&self) -> provision::request::Request {
         block_on(provision::request(&self.run())).unwrap_or_else(|error| panic!("request: {error:#?}"))

@@ -64,7 +64,12 @@ impl Live {
         self.listed.contains(id)
     }
 
-    /// Ids of those with this stack's mark.
+    /// Those with this stack's mark.
+    pub(crate) fn marked(&self) -> &[One] {
+        &self.ours
+    }
+
+    /// Their ids.
     pub(crate) fn ids(&self) -> String {
         self.ours.iter().map(|one| one.id.as_str()).collect::<Vec<_>>().join(", ")
     }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::{DELETE_API, One};
 use crate::provision::answer::{Answer, gone};
 use crate::provision::desired::Desired;
-use crate::provision::error::AwsError;
+use crate::provision::error::{AwsError, Cause};
 use crate::provision::observed::{Observed, Place, Slot};
 use crate::provision::plan::Action;
 use crate::provision::resource::{Context, Kind, Resource, Seen, Verdict};
@@ -41,7 +41,16 @@ impl Resource for SpareApis {
     }
 
     fn delete<'a>(&'a self, cx: &'a Context<'a>, id: &'a str, seen: Rc<Observed>) -> Seen<'a> {
-        Box::pin(async move { discard(cx, &seen.place, id).await.map(|()| Slot::Same) })
+        Box::pin(async move {
+            match discard(cx, &seen.place, id).await {
+                Err(error) if matches!(error.cause, Cause::Denied { .. }) => {
+                    cx.rivals.leave();
+                    cx.note(format!("the spare API {id} is left ({})", error.words()));
+                }
+                other => other?,
+            }
+            Ok(Slot::Same)
+        })
     }
 
     fn teardown(&self, want: &Desired, seen: &Observed) -> Option<Verdict> {

@@ -135,7 +135,7 @@ mod tests {
     fn needs() -> Vec<Need> {
         let want = desired(Settings { table: Some("Table".to_owned()), ..Settings::default() });
         let place = Place { account: "111122223333".to_owned(), partition: "aws".to_owned(), region: "eu-west-1".to_owned() };
-        let scope = Scope { want: &want, place: &place, caller: None, role: None, api: None, table_policy: false };
+        let scope = Scope { want: &want, place: &place, caller: None, role: None, api: None, marked: &[], table_policy: false };
         execution_role(scope)
     }
 
