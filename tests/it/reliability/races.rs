@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use wsfix::config::Config;
 use wsfix::local::calls::Calls;
-use wsfix::local::faults::Moment;
+use wsfix::local::faults::{Fault, Kind, Moment};
 use wsfix::provision::error::Cause;
 use wsfix::provision::{self, Consent, Error, Run, Stop};
 
@@ -282,6 +282,54 @@ fn heal(sandbox: &Sandbox, runs: &[Does], outcome: &mut Outcome) {
     if !left.is_empty() {
         outcome.wrong.push(format!("left: {left:?}"));
     }
+}
+
+/// Between the look at the table and the look at its tags somebody deletes it: it is not somebody else's.
+#[test]
+fn a_table_that_goes_while_it_is_read_is_made_anew() {
+    let sandbox = empty();
+    sandbox.provision();
+    sandbox.cloud.faults().meet("ListTagsOfResource", Moment::Before, 2);
+    let does = Does { teardown: false, config: sandbox.config.clone() };
+    sandbox.cloud.calls().clear();
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| does.said());
+        wait_called(sandbox.cloud.calls(), "DescribeTable");
+        let aws = sandbox.aws();
+        block_on(async {
+            aws.dynamodb.delete_table().table_name(&sandbox.config.table).send().await.expect("a deletion");
+            let arn = format!("arn:aws:dynamodb:us-east-1:111122223333:table/{}", sandbox.config.table);
+            aws.dynamodb.list_tags_of_resource().resource_arn(arn).send().await.expect_err("no tags");
+        });
+        run.join().expect("no panic").expect("a stack");
+    });
+    assert!(sandbox.mutating().contains(&"CreateTable".to_owned()), "{:?}", sandbox.mutating());
+    assert_eq!(differences(&sandbox.plan()), Vec::<String>::new());
+}
+
+/// The marks of a table that was made a moment ago are not known yet: whoever comes then waits for them, and says nothing wrong.
+#[test]
+fn a_table_whose_marks_are_read_late_is_still_this_stacks() {
+    let sandbox = empty();
+    sandbox.provision();
+    let late = |times| {
+        sandbox.cloud.faults().clear();
+        for (operation, code) in [("ListTagsOfResource", "ResourceNotFoundException"), ("GetResourcePolicy", "PolicyNotFoundException")] {
+            let kind = Kind::Error { status: 400, code: code.to_owned(), message: "not found".to_owned() };
+            sandbox.cloud.faults().plan(Fault { operation: operation.to_owned(), nth: 1, times, moment: Moment::Before, kind });
+        }
+        sandbox.cloud.calls().clear();
+    };
+    late(2);
+    // Nothing proves yet whose function it is, either.
+    block_on(sandbox.aws().lambda.delete_function().function_name(&sandbox.config.function.name).send()).expect("gone");
+    sandbox.provision();
+    let touched: Vec<String> = sandbox.mutating().into_iter().filter(|call| call.contains("Table") || call.contains("Tag")).collect();
+    assert_eq!(touched, Vec::<String>::new());
+    late(2);
+    let Err(Error::Refused(refusals)) = sandbox.try_teardown() else { panic!("not refused") };
+    assert!(refusals[0].reason.contains("nobody can tell yet whose it is"), "{refusals:#?}");
+    assert_eq!(sandbox.mutating(), Vec::<String>::new());
 }
 
 #[test]

@@ -48,16 +48,21 @@ const GONE_SECONDS: u64 = 120;
 /// Reads a table, and beside it its expiry, its tags and its policy.
 pub(crate) async fn read(cx: &Context<'_>, name: &str) -> Result<Live, AwsError> {
     let (table, ttl) = futures_util::join!(describe(cx, name), expiry::describe(cx, name));
-    let table = table?;
+    let mut table = table?;
     let arn = table.table_arn().unwrap_or_default().to_owned();
-    let status = table.table_status().map_or("", |status| status.as_str()).to_owned();
     let (tags, document) = futures_util::join!(list_tags(cx, &arn), get_policy(cx, &arn));
+    let tags = Found::optional(tags)?;
+    // A table that is being made has none yet, and one that went meanwhile has none any more.
+    let young = matches!(tags, Found::Absent);
+    if young && table.table_status() != Some(&TableStatus::Creating) {
+        table = describe(cx, name).await?;
+    }
+    let status = table.table_status().map_or("", |status| status.as_str()).to_owned();
     let mut unread = Vec::new();
     let mut known = |why: String| unread.push(why);
-    let tags = match Found::optional(tags)? {
+    let tags = match tags {
         Found::Present(tags) => Some(tags),
-        Found::Absent if status == "CREATING" => None,
-        Found::Absent => Some(Tags::new()),
+        Found::Absent => None,
         Found::Unknown(why) => {
             known(why);
             None
@@ -99,6 +104,7 @@ pub(crate) async fn read(cx: &Context<'_>, name: &str) -> Result<Live, AwsError>
         other_keys: other_keys(&table),
         index_status: index.map(|index| index.index_status().map_or("", |status| status.as_str()).to_owned()),
         deletion_protection: table.deletion_protection_enabled().unwrap_or_default(),
+        young,
         tags,
         policy: document,
         items: table.item_count().unwrap_or_default(),
@@ -209,6 +215,7 @@ pub(crate) async fn create(cx: &Context<'_>, seen: Rc<Observed>) -> Result<Slot,
         other_keys: None,
         index_status: Some("ACTIVE".to_owned()),
         deletion_protection: false,
+        young: false,
         tags: Some(tags),
         policy: document.filter(|_| with_policy),
         items: 0,
@@ -270,7 +277,7 @@ async fn reread(cx: &Context<'_>, seen: &Observed) -> Result<Option<Observed>, A
     // Tags are read with a delay of seconds (DynamoDB, ListTagsOfResource).
     let tagged = until(cx.watch(Kind::Table, name, LIST_TAGS, 5), async || {
         let read = read(cx, name).await?;
-        let bare = read.owner(&cx.want.stack) == Owner::Nobody;
+        let bare = read.young || read.owner(&cx.want.stack) == Owner::Nobody;
         live = read;
         Ok(if bare { Probe::Pending("without tags".to_owned()) } else { Probe::Ready(()) })
     });
@@ -280,8 +287,8 @@ async fn reread(cx: &Context<'_>, seen: &Observed) -> Result<Option<Observed>, A
 
 /// Puts right what differs.
 pub(crate) async fn update(cx: &Context<'_>, seen: Rc<Observed>) -> Result<Slot, AwsError> {
-    let young = seen.table.present().is_some_and(|live| live.spec.status == "CREATING");
-    if !young {
+    let young = |live: &Live| live.young || live.spec.status == "CREATING";
+    if !seen.table.present().is_some_and(young) {
         return repair(cx, &seen).await;
     }
     wait_active(cx, true).await?;

@@ -72,6 +72,8 @@ pub(crate) struct Live {
     /// Status of the index, where there is one.
     pub(crate) index_status: Option<String>,
     pub(crate) deletion_protection: bool,
+    /// Its tags are not known yet: it is being made, or was a moment ago (DynamoDB, ListTagsOfResource).
+    pub(crate) young: bool,
     /// `None`: could not be read.
     pub(crate) tags: Option<Tags>,
     /// The resource policy; null where there is none. `None`: could not be read.
@@ -163,7 +165,10 @@ pub(crate) async fn read(cx: &Context<'_>, name: &str) -> Result<Live, AwsError>
 pub(crate) fn changes(want: &Desired, seen: &Observed, live: &Live) -> Vec<FieldChange> {
     let mut changes = differences(&Spec::wanted(want, seen).fields(), &live.spec.fields());
     let untagged = seen.untagged() || seen.is_without(Part::TableTags);
-    changes.extend(tag_changes(&want.tags_of(live.adopted(&want.stack)), live.tags.as_ref(), untagged));
+    // What is not known yet is looked at again by the step.
+    let none = live.young.then(Tags::new);
+    let tags = live.tags.as_ref().or(none.as_ref());
+    changes.extend(tag_changes(&want.tags_of(live.adopted(&want.stack)), tags, untagged));
     if live.kept() && !untagged {
         changes.push(FieldChange { field: kept_field(), from: TRUE.to_owned(), to: String::new() });
     }
@@ -215,8 +220,8 @@ impl Resource for Table {
             return Verdict::step(Kind::Table, name, Action::Create, calls::CREATE);
         }
         let owner = live.owner(&want.stack);
-        // The tags of a table that is being made cannot be read; its step looks again before it changes anything.
-        let young = owner == Owner::Unknown && live.spec.status == "CREATING";
+        // Its step looks again before it changes anything.
+        let young = owner == Owner::Unknown && live.young;
         let known = owner.is_ours() || serves_our_function(want, seen) || young;
         if let Some(keys) = live.other_keys.as_ref().filter(|_| known || owner == Owner::Nobody) {
             let remedy = "set another `table`, or delete what is in the way: AWS cannot change keys in place";
@@ -278,6 +283,9 @@ impl Resource for Table {
                 let adopted = if live.adopted(&want.stack) { ", and was adopted" } else { "" };
                 let why = format!("{} has this stack's mark{adopted}", live.arn);
                 Some(Verdict::step(Kind::Table, name, Action::Delete(why), &[calls::DELETE_TABLE, calls::DESCRIBE_TABLE]))
+            }
+            Owner::Unknown if live.young => {
+                refuse("it is being made at this moment, and nobody can tell yet whose it is", "run the command again in half a minute")
             }
             owner @ (Owner::Disputed(_) | Owner::Unknown) => refuse(
                 &owner.reason(),
